@@ -1,0 +1,88 @@
+"""What every attack has: an id, the access it needs, its sources, and a `run` that returns a finding."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from keepmum.data import Records, Split
+from keepmum.findings import Finding
+from keepmum.stats import Estimate
+from keepmum.targets._base import Target
+
+T = TypeVar("T", bound=Target)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an audit lends to an attack.
+
+    Attributes:
+      seed: Seed of the audit.
+      attack: Id of the attack that this context is lent to.
+      population: The attacker's own records where the attack uses some.
+      baseline: What the best attacker without the target reaches, by metric.
+      prior: Declared share of members among the people an attacker asks about.
+      delta: Delta of the privacy claim that `epsilon_lower_bound` speaks about.
+      slices: Columns to report groups by.
+      budget: Rows that the attack may ask the target about, or None.
+    """
+
+    seed: int = 0
+    attack: str = ""
+    population: Records | None = None
+    baseline: Mapping[str, Estimate] = field(default_factory=dict)
+    prior: float = 0.1
+    delta: float = 0.0
+    slices: tuple[str, ...] = ()
+    budget: int | None = None
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        """Randomness that depends on the seed and the attack alone."""
+        return np.random.default_rng([self.seed, zlib.crc32(self.attack.encode())])
+
+    def lend(self, attack: str) -> Context:
+        """The same context for another attack."""
+        return replace(self, attack=attack)
+
+
+@dataclass(frozen=True)
+class Attack(ABC, Generic[T]):
+    """A guessing game about people in the training data.
+
+    Attributes:
+      id: ``family/technique``.
+      needs: The access that it needs.
+      references: Papers, as ``arXiv:…`` or a citation.
+    """
+
+    id: ClassVar[str]
+    needs: ClassVar[type[Target]]
+    references: ClassVar[tuple[str, ...]]
+
+    @property
+    def name(self) -> str:
+        """Id with its variant, as findings carry it."""
+        return self.id
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the slash."""
+        return self.id.split("/", 1)[0]
+
+    @abstractmethod
+    def run(self, target: T, data: Split, ctx: Context) -> Finding:
+        """Play the game and tell what came of it."""
+
+    def inapplicable(self, target: Target, data: Split) -> str | None:
+        """Why this attack cannot be played here, or None."""
+        if not isinstance(target, self.needs):
+            return f"needs {self.needs.access} access, the target offers {target.access}"
+        return None

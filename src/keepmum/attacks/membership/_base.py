@@ -1,0 +1,133 @@
+"""The membership game: everything about it but the technique."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.attacks._base import Attack, Context
+from keepmum.attacks.membership._measure import judge
+from keepmum.data import Records, Split
+from keepmum.findings import Finding
+from keepmum.targets._base import LabelTarget, Target
+
+T = TypeVar("T", bound=Target)
+L = TypeVar("L", bound=LabelTarget)
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MembershipAttack(Attack[T]):
+    """Was this record trained on? Subclasses give one score a record; higher means more likely a member.
+
+    Members and non-members reach `score` mixed in random order, and it is not told which is which.
+    """
+
+    uses_population: ClassVar[bool] = False
+
+    @abstractmethod
+    def score(self, target: T, records: Records, ctx: Context) -> Scores:
+        """Membership scores, shape ``(n,)``, finite, higher = more likely a member."""
+
+    @final
+    def run(self, target: T, data: Split, ctx: Context) -> Finding:
+        """Score everyone, then measure: attack, baseline, control."""
+        before = target.queries
+        records, is_member, scores = self.scores(target, data, ctx)
+        return judge(self, target, records, is_member, scores, ctx, target.queries - before)
+
+    @final
+    def scores(self, target: T, data: Split, ctx: Context) -> tuple[Records, NDArray[np.bool_], Scores]:
+        """The pool as the attack saw it, the truth, and the scores."""
+        records, is_member = data.mixed(ctx.seed)
+        if self._wants_population and data.population is not None:
+            return records, is_member, self.score(target, records, replace(ctx, population=data.population))
+        if self._wants_population:
+            return records, is_member, self._crossed(target, records, is_member, ctx)
+        return records, is_member, self.score(target, records, ctx)
+
+    @property
+    def _wants_population(self) -> bool:
+        return self.uses_population
+
+    def _crossed(self, target: T, records: Records, is_member: NDArray[np.bool_], ctx: Context) -> Scores:
+        """Where the attacker has no data of their own: half of the non-members stand in for it, both ways round.
+
+        No record is compared with itself, so a member and a non-member fare alike unless the model tells.
+        """
+        fold = np.empty(len(records), dtype=bool)
+        for side in (is_member, ~is_member):
+            fold[side] = np.random.default_rng([ctx.seed, 0x666F6C64]).permutation(int(side.sum())) % 2 == 0
+        scores = np.empty(len(records))
+        for half in (True, False):
+            reference = records.take((fold != half) & ~is_member)
+            chosen = fold == half
+            if not len(reference) or not chosen.any():
+                scores[chosen] = 0.0
+                continue
+            scores[chosen] = self.score(target, records.take(chosen), replace(ctx, population=reference))
+        return scores
+
+
+@dataclass(frozen=True)
+class SignalAttack(MembershipAttack[L]):
+    """A membership attack on one statistic of the answer, with one threshold or one for each class.
+
+    Attributes:
+      per_class: Compare each record with the population of its own class: the score becomes the share of that
+        class's population with a lower signal (Song and Mittal 2021, section 3; Ye et al. 2022, attack P).
+    """
+
+    per_class: bool = False
+
+    @property
+    def name(self) -> str:
+        """Id, with ``:per-class`` for thresholds by class."""
+        return f"{self.id}:per-class" if self.per_class else self.id
+
+    @property
+    def _wants_population(self) -> bool:
+        return self.per_class
+
+    @abstractmethod
+    def signal(self, target: L, records: Records) -> Scores:
+        """The statistic of each answer, shape ``(n,)``, higher = more like a member."""
+
+    @final
+    def score(self, target: L, records: Records, ctx: Context) -> Scores:
+        """The signal, or its standing among the population of the record's class."""
+        signal = self.signal(target, records)
+        if not self.per_class or ctx.population is None:
+            return signal
+        reference = self.signal(target, ctx.population)
+        return standing(
+            signal, target.positions(records.y), reference, target.positions(ctx.population.y), len(target.classes)
+        )
+
+
+def standing(
+    signal: Scores, group: NDArray[np.intp], reference: Scores, reference_group: NDArray[np.intp], groups: int
+) -> Scores:
+    """Share of the reference of the same group with a lower signal, ties half.
+
+    Beyond the reference's largest and below its smallest value the raw signal decides, by less than one step. A
+    group without reference is compared with the whole of it.
+    """
+    result = np.empty(len(signal))
+    for k in range(groups):
+        mine = group == k
+        if not mine.any():
+            continue
+        others = np.sort(reference[reference_group == k])
+        if not len(others):
+            others = np.sort(reference)
+        below = np.searchsorted(others, signal[mine], side="left")
+        upto = np.searchsorted(others, signal[mine], side="right")
+        result[mine] = (below + upto) / (2 * len(others))
+    order = np.unique(signal, return_inverse=True)[1]
+    step = 1.0 / (2 * max(1, len(reference)) * (order.max(initial=0) + 2))
+    return np.asarray(result + step * order)

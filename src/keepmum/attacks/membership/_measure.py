@@ -1,0 +1,146 @@
+"""From membership scores to a finding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.attacks._base import Context
+from keepmum.data import Records
+from keepmum.errors import NotResolvableError, TargetError
+from keepmum.findings import Curve, Finding, Outcome, Slice
+from keepmum.stats import Estimate
+from keepmum.stats.epsilon import epsilon_lower_bound
+from keepmum.stats.null import membership_p_value
+from keepmum.stats.power import needed_nonmembers, resolvable_fpr
+from keepmum.stats.roc import advantage, auc, balanced_accuracy, midranks, precision, roc_curve, tpr_at_fpr
+from keepmum.targets._base import Target
+
+if TYPE_CHECKING:
+    from keepmum.attacks.membership._base import MembershipAttack
+
+Scores = NDArray[np.float64]
+FPRS = (0.1, 0.01, 0.001)
+LEVEL = 0.05
+FEWEST = needed_nonmembers(max(FPRS))
+"""Fewer people than this on either side cannot resolve even the coarsest rate: inconclusive."""
+
+
+def judge(
+    attack: MembershipAttack[Target],
+    target: Target,
+    records: Records,
+    is_member: NDArray[np.bool_],
+    scores: Scores,
+    ctx: Context,
+    queries: int,
+) -> Finding:
+    """Measure the scores of one attack."""
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.shape != is_member.shape or not np.isfinite(scores).all():
+        raise TargetError(f"expected finite scores of shape {is_member.shape} from {attack.name}, got {scores.shape}")
+    members, nonmembers = scores[is_member], scores[~is_member]
+    metrics, refused = measure(members, nonmembers, ctx)
+    p_value = membership_p_value(members, nonmembers)
+    few = min(len(members), len(nonmembers))
+    outcome = Outcome.LEAK if p_value <= LEVEL else Outcome.NO_LEAK_FOUND
+    reason = ""
+    if few < FEWEST:
+        outcome = Outcome.INCONCLUSIVE
+        reason = f"too few people: {few} on one side, at least {FEWEST} on each are needed to resolve any rate"
+    return Finding(
+        id=attack.name,
+        family=attack.family,
+        outcome=outcome,
+        access=attack.needs.access,
+        queries=queries,
+        metrics=metrics,
+        baseline=dict(ctx.baseline),
+        control=control(nonmembers, ctx),
+        refused=refused,
+        p_value=p_value,
+        explanation=sentence(members, nonmembers, metrics, ctx),
+        reason=reason,
+        slices=slices(records, is_member, scores, ctx),
+        curve=curve(members, nonmembers),
+        references=attack.references,
+    )
+
+
+def measure(members: Scores, nonmembers: Scores, ctx: Context) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """All metrics of one attack, and those that the sample refuses."""
+    gain = advantage(members, nonmembers, ctx.rng)
+    metrics = {
+        "auc": auc(members, nonmembers),
+        "advantage": gain,
+        "balanced_accuracy": balanced_accuracy(gain),
+    }
+    refused: dict[str, str] = {}
+    for fpr in FPRS:
+        try:
+            metrics[f"tpr_at_fpr_{fpr:g}"] = tpr_at_fpr(members, nonmembers, fpr)
+        except NotResolvableError as err:
+            refused[f"tpr_at_fpr_{fpr:g}"] = str(err)
+    metrics["epsilon_lower_bound"] = epsilon_lower_bound(members, nonmembers, ctx.delta)
+    fpr = headline_fpr(len(nonmembers))
+    if fpr is not None:
+        metrics["precision"] = precision(members, nonmembers, fpr, ctx.prior)
+    return metrics, refused
+
+
+def headline_fpr(nonmembers: int) -> float | None:
+    """The false positive rate of the plain sentence: 1 %, or 10 % where the sample is too small for that."""
+    return next((fpr for fpr in (0.01, 0.1) if resolvable_fpr(nonmembers) <= fpr), None)
+
+
+def sentence(members: Scores, nonmembers: Scores, metrics: dict[str, Estimate], ctx: Context) -> str:
+    """What the numbers mean to a lay person."""
+    fpr = headline_fpr(len(nonmembers))
+    if fpr is None:
+        return "The sample is too small to say how many accusations would be right."
+    caught, right = metrics[f"tpr_at_fpr_{fpr:g}"], metrics["precision"]
+    return (
+        f"If {ctx.prior:.0%} of the people asked about were in the training set, then of 100 people accused "
+        f"{100 * right.value:.0f} really were ({100 * right.low:.0f} to {100 * right.high:.0f}); the attack finds "
+        f"{100 * caught.value:.1f} % of them while wrongly accusing {fpr:.0%} of the others."
+    )
+
+
+def control(nonmembers: Scores, ctx: Context) -> dict[str, Estimate]:
+    """The same attack on people the model never saw: one random half of the non-members against the other."""
+    if len(nonmembers) < 4:
+        return {}
+    half = np.random.default_rng([ctx.seed, 0x68616C66]).permutation(len(nonmembers)) < len(nonmembers) // 2
+    return {"auc": auc(nonmembers[half], nonmembers[~half])}
+
+
+def slices(records: Records, is_member: NDArray[np.bool_], scores: Scores, ctx: Context) -> tuple[Slice, ...]:
+    """Results per class and per group of the chosen columns; intervals hold for all groups of a column at once."""
+    grouped = [("class", records.y)] if records.y.dtype.kind != "f" or len(np.unique(records.y)) <= 20 else []
+    grouped += [(name, records.column(name)) for name in ctx.slices]
+    found: list[Slice] = []
+    for column, values in grouped:
+        names = np.asarray([str(v) for v in values.tolist()])
+        groups = np.unique(names)
+        confidence = 1 - 0.05 / len(groups)
+        for group in groups[:50]:
+            inside = names == group
+            mine, theirs = scores[inside & is_member], scores[inside & ~is_member]
+            metrics = {"auc": auc(mine, theirs, confidence)} if min(len(mine), len(theirs)) >= FEWEST else {}
+            if metrics and resolvable_fpr(len(theirs)) <= 0.1:
+                metrics["tpr_at_fpr_0.1"] = tpr_at_fpr(mine, theirs, 0.1, confidence)
+            found.append(Slice(column, str(group), len(mine), len(theirs), metrics))
+    return tuple(found)
+
+
+def curve(members: Scores, nonmembers: Scores, points: int = 120, bins: int = 20) -> Curve:
+    """Thin the ROC curve evenly in the logarithm of the false positive rate, and bin the ranks of the scores."""
+    fpr, tpr = roc_curve(members, nonmembers)
+    wanted = np.r_[0.0, np.geomspace(1 / len(nonmembers), 1, points)]
+    keep = np.unique(np.r_[np.searchsorted(fpr, wanted, side="right") - 1, len(fpr) - 1])
+    ranks = (midranks(np.concatenate([members, nonmembers])) - 0.5) / (len(members) + len(nonmembers))
+    edges = np.linspace(0, 1, bins + 1)
+    shares = [np.histogram(part, edges)[0] / len(part) for part in (ranks[: len(members)], ranks[len(members) :])]
+    return Curve(*(tuple(round(float(v), 6) for v in part) for part in (fpr[keep], tpr[keep], edges, *shares)))

@@ -1,0 +1,38 @@
+"""Membership inference from the scaled logit of the true label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from keepmum.attacks.membership._base import Scores, SignalAttack
+from keepmum.data import Records
+from keepmum.targets._base import ScoreTarget
+
+
+@dataclass(frozen=True)
+class ScaledLogit(SignalAttack[ScoreTarget]):
+    """Scaled-logit attack.
+
+    The log-odds of the true label against all others: the margin that LiRA models. It orders people as the loss does,
+    but keeps apart those whose probability has been rounded to one.
+
+    References:
+      Carlini, Chien, Nasr, Song, Terzis, Tramèr. Membership Inference Attacks From First Principles.
+      S&P 2022, arXiv:2112.03570, section IV.C and appendix.
+    """
+
+    id: ClassVar[str] = "membership/scaled-logit"
+    needs: ClassVar[type[ScoreTarget]] = ScoreTarget
+    references: ClassVar[tuple[str, ...]] = ("arXiv:2112.03570",)
+
+    def signal(self, target: ScoreTarget, records: Records) -> Scores:
+        """Log-odds of the true label, computed from the other labels' sum; clipped at ±690."""
+        answers = target.predict_proba(records)
+        rows, label = np.arange(len(records)), target.positions(records.y)
+        true = answers[rows, label]
+        wrong = answers.copy()
+        wrong[rows, label] = 0.0
+        return np.asarray(np.log(np.maximum(true, 1e-300)) - np.log(np.maximum(wrong.sum(axis=1), 1e-300)))

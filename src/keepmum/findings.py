@@ -1,0 +1,160 @@
+"""What an audit found: data only, no judgment beyond its own outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from keepmum.stats import Estimate
+
+
+class Outcome(StrEnum):
+    """What a finding says. There is no word for "safe": absence of evidence is all that a test can show."""
+
+    LEAK = "leak"
+    NO_LEAK_FOUND = "no_leak_found"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not_applicable"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+FAMILIES: Mapping[str, str] = {
+    "membership": "Was this record trained on?",
+    "structural": "Does the model itself hold records?",
+    "attribute": "What is the hidden attribute of this person?",
+    "inversion": "What do the trained inputs look like?",
+    "extraction": "What text can be drawn out verbatim?",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A thinned ROC curve and the histograms behind it: aggregates, fit to be shown.
+
+    Attributes:
+      fpr: False positive rates, ascending.
+      tpr: True positive rates, ascending.
+      edges: Edges of the histogram's bins, on the scale of the score's rank in the pool (0 … 1).
+      members: Share of the members in each bin.
+      nonmembers: Share of the non-members in each bin.
+    """
+
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+    edges: tuple[float, ...]
+    members: tuple[float, ...]
+    nonmembers: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Results within one group of people.
+
+    Attributes:
+      column: "class", or the column that groups were made by.
+      value: The group.
+      members: Members in the group.
+      nonmembers: Non-members in the group.
+      metrics: Estimates whose intervals hold for all groups of the column at once.
+    """
+
+    column: str
+    value: str
+    members: int
+    nonmembers: int
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One guessing game: the attack, its baseline and its control.
+
+    Attributes:
+      id: ``family/technique``, with ``:per-class`` where thresholds differ by class.
+      family: One of `FAMILIES`.
+      outcome: What it says.
+      access: What the attacker could ask for.
+      queries: Rows that the attack asked the target about.
+      metrics: The attack, on the people at risk.
+      baseline: The best attacker without the target.
+      control: The same attack on people the model never saw.
+      refused: Metrics that the sample cannot resolve, with what would do.
+      p_value: Evidence against "no leak", this attack alone.
+      adjusted_p_value: The same after paying for all attacks of the audit (Holm).
+      explanation: One sentence for a lay reader.
+      reason: Why the outcome is not a measurement (inconclusive, not applicable, skipped, error).
+      slices: The same within groups.
+      curve: ROC curve and histograms.
+      references: Where the technique was published.
+    """
+
+    id: str
+    family: str
+    outcome: Outcome
+    access: str = ""
+    queries: int = 0
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    baseline: Mapping[str, Estimate] = field(default_factory=dict)
+    control: Mapping[str, Estimate] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    p_value: float | None = None
+    adjusted_p_value: float | None = None
+    explanation: str = ""
+    reason: str = ""
+    slices: tuple[Slice, ...] = ()
+    curve: Curve | None = None
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One test of the instrument itself.
+
+    Attributes:
+      name: ``positive_control``, ``negative_control``, ``blind_baseline``, ``overlap`` or ``power``.
+      passed: Whether it behaved as it must; None where it could not be done.
+      explanation: One sentence on what was seen.
+      metrics: Its numbers.
+      counts: Its counts.
+    """
+
+    name: str
+    passed: bool | None
+    explanation: str
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What became of one attack.
+
+    Attributes:
+      id: The attack.
+      status: ``executed``, ``not_applicable``, ``skipped`` or ``failed``.
+      reason: Why it was not executed.
+    """
+
+    id: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What became of one family of attacks.
+
+    Attributes:
+      family: One of `FAMILIES`.
+      status: ``executed`` if any attack was, else ``not_applicable``, ``skipped``, ``failed`` or
+        ``not_implemented``.
+      reason: Why none was executed.
+      attacks: Each attack of the family.
+    """
+
+    family: str
+    status: str
+    reason: str = ""
+    attacks: tuple[Played, ...] = ()

@@ -1,0 +1,195 @@
+"""The access ladder: what can be asked of a model decides which attacks can be played.
+
+    Target
+    ├── LabelTarget        label-only   predict
+    │   └── ScoreTarget    scores       predict_proba
+    │       └── GradientTarget   gradients   (white-box; the model's own internals)
+    └── RegressionTarget   values       predict_value
+
+A target is asked about `Records`, counts every row that it is asked about, and checks every answer at the door.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.data import Records
+from keepmum.errors import DataError, TargetError
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+SUM_TOLERANCE = 0.05
+"""How far a row of probabilities may be from 1: wide enough for answers rounded to one decimal."""
+
+
+class Target(ABC):
+    """A model as far as it can be reached.
+
+    Attributes:
+      access: The threat model in words, as findings quote it.
+      queries: Rows that the target has been asked about so far.
+      notes: What a reader of the report should know about this target, one sentence each.
+    """
+
+    access: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.queries = 0
+        self.notes: list[str] = []
+
+    @property
+    def internals(self) -> Any:
+        """The fitted model itself where it is at hand (white-box), else None."""
+        return None
+
+
+class LabelTarget(Target):
+    """Tells which class a record belongs to, and nothing else.
+
+    Attributes:
+      classes: ``(K,)`` labels, in the order of the probability columns.
+    """
+
+    access: ClassVar[str] = "label-only"
+
+    def __init__(self, classes: NDArray[Any]) -> None:
+        super().__init__()
+        self.classes = np.asarray(classes)
+        if self.classes.ndim != 1 or len(self.classes) < 2:
+            raise TargetError(f"expected a model of at least two classes, got {self.classes.tolist()}")
+        self._position = {_plain(label): i for i, label in enumerate(self.classes)}
+
+    @final
+    def predict(self, records: Records) -> Indices:
+        """Predicted classes as positions in `classes`, shape ``(n,)``."""
+        self.queries += len(records)
+        answer = np.asarray(self._predict(records))
+        if answer.shape != (len(records),):
+            raise TargetError(f"expected predictions of shape ({len(records)},), got {answer.shape}")
+        return answer.astype(np.intp)
+
+    @abstractmethod
+    def _predict(self, records: Records) -> Indices: ...
+
+    def positions(self, labels: NDArray[Any]) -> Indices:
+        """Positions of labels in `classes`, shape ``(n,)``.
+
+        Raises:
+          DataError: A label that the model does not know.
+        """
+        values, inverse = np.unique(labels, return_inverse=True) if labels.dtype.kind != "O" else _unique(labels)
+        places = [self._position.get(_plain(value), -1) for value in values]
+        unknown = [_plain(v) for v, place in zip(values, places, strict=True) if place < 0]
+        if unknown:
+            known = ", ".join(repr(_plain(c)) for c in self.classes[:8])
+            raise DataError(
+                f"label {unknown[0]!r} was not seen in training (the model knows {known}"
+                f"{' …' if len(self.classes) > 8 else ''}): give labels as the model was trained on"
+            )
+        return np.asarray(places, dtype=np.intp)[inverse]
+
+
+class ScoreTarget(LabelTarget):
+    """Tells a probability for each class."""
+
+    access: ClassVar[str] = "scores"
+
+    @final
+    def predict_proba(self, records: Records) -> Floats:
+        """Class probabilities, shape ``(n, K)``.
+
+        Raises:
+          TargetError: The answers are no probabilities: wrong shape, missing, negative, or rows far from 1.
+        """
+        self.queries += len(records)
+        return check_probabilities(self._predict_proba(records), len(records), len(self.classes))
+
+    @abstractmethod
+    def _predict_proba(self, records: Records) -> Floats: ...
+
+    def _predict(self, records: Records) -> Indices:
+        answers = check_probabilities(self._predict_proba(records), len(records), len(self.classes))
+        return np.asarray(answers.argmax(axis=1), dtype=np.intp)
+
+
+class GradientTarget(ScoreTarget):
+    """A model whose internals are open: gradients, activations, parameters."""
+
+    access: ClassVar[str] = "gradients"
+
+
+class RegressionTarget(Target):
+    """Tells a number for each record."""
+
+    access: ClassVar[str] = "values"
+
+    @final
+    def predict_value(self, records: Records) -> Floats:
+        """Predicted values, shape ``(n,)``.
+
+        Raises:
+          TargetError: Wrong shape, or answers that are not finite.
+        """
+        self.queries += len(records)
+        answer = np.asarray(self._predict_value(records), dtype=np.float64)
+        if answer.ndim == 2 and answer.shape[1] == 1:
+            answer = answer[:, 0]
+        if answer.shape != (len(records),):
+            raise TargetError(f"expected predictions of shape ({len(records)},), got {answer.shape}")
+        if not np.isfinite(answer).all():
+            raise TargetError("expected finite predictions, got NaN or infinity: check the model on these records")
+        return answer
+
+    @abstractmethod
+    def _predict_value(self, records: Records) -> Floats: ...
+
+
+def check_probabilities(answer: Any, rows: int, classes: int) -> Floats:
+    """Probabilities of shape ``(rows, classes)``; a single column is read as that of the second class.
+
+    Raises:
+      TargetError: Anything else.
+    """
+    try:
+        values = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError) as err:
+        raise TargetError(f"expected probabilities as numbers, got {type(answer).__name__}") from err
+    if classes == 2 and values.shape in ((rows,), (rows, 1)):
+        values = np.column_stack([1 - values.reshape(rows), values.reshape(rows)])
+    if values.shape != (rows, classes):
+        raise TargetError(f"expected probabilities of shape ({rows}, {classes}), got {values.shape}")
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise TargetError(f"expected finite probabilities, got NaN or infinity in {int(bad.sum())} of {rows} rows")
+    if values.size and (values.min() < -1e-9 or values.max() > 1 + 1e-6):
+        raise TargetError(
+            f"expected probabilities between 0 and 1, got {values.min():.4g} … {values.max():.4g}: "
+            "if these are logits, apply softmax first"
+        )
+    sums = values.sum(axis=1)
+    off = np.abs(sums - 1) > SUM_TOLERANCE
+    if off.any():
+        raise TargetError(
+            f"expected rows of probabilities that sum to 1, got {float(sums[off][0]):.4g} and {int(off.sum()) - 1} more: "
+            "give one column for each class"
+        )
+    return np.clip(values, 0.0, 1.0)
+
+
+def _plain(label: Any) -> Any:
+    """The same label for 1, 1.0, np.int64(1) and True; text as text."""
+    value = label.item() if isinstance(label, np.generic) else label
+    if isinstance(value, (bool, int, float)) and float(value).is_integer():
+        return int(value)
+    return value
+
+
+def _unique(labels: NDArray[Any]) -> tuple[list[Any], Indices]:
+    seen: dict[Any, int] = {}
+    inverse = np.fromiter((seen.setdefault(v, len(seen)) for v in labels.tolist()), dtype=np.intp, count=len(labels))
+    return list(seen), inverse
