@@ -10,13 +10,30 @@ from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
+from keepmum.overlap import Overlap
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
 
 T = TypeVar("T", bound=Target)
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Scores that an attack gave, for those who check it: never part of a report.
+
+    Attributes:
+      ids: ``(n,)`` ids of the records.
+      is_member: ``(n,)`` truth.
+      scores: ``(n,)`` scores.
+    """
+
+    ids: NDArray[np.intp]
+    is_member: NDArray[np.bool_]
+    scores: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,7 +48,8 @@ class Context:
       prior: Declared share of members among the people an attacker asks about.
       delta: Delta of the privacy claim that `epsilon_lower_bound` speaks about.
       slices: Columns to report groups by.
-      budget: Rows that the attack may ask the target about, or None.
+      overlap: Records that stood on both sides of the split and were taken out, or None where none can be compared.
+      ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
     """
 
     seed: int = 0
@@ -41,7 +59,8 @@ class Context:
     prior: float = 0.1
     delta: float = 0.0
     slices: tuple[str, ...] = ()
-    budget: int | None = None
+    overlap: Overlap | None = None
+    ledger: dict[str, Ledger] = field(default_factory=dict)
 
     @cached_property
     def rng(self) -> np.random.Generator:
@@ -77,11 +96,16 @@ class Attack(ABC, Generic[T]):
         """The part of the id before the slash."""
         return self.id.split("/", 1)[0]
 
+    @property
+    def access(self) -> str:
+        """The access that findings name."""
+        return self.needs.access
+
     @abstractmethod
     def run(self, target: T, data: Split, ctx: Context) -> Finding:
         """Play the game and tell what came of it."""
 
-    def inapplicable(self, target: Target, data: Split) -> str | None:
+    def inapplicable(self, target: Target) -> str | None:
         """Why this attack cannot be played here, or None."""
         if not isinstance(target, self.needs):
             return f"needs {self.needs.access} access, the target offers {target.access}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,21 @@ def membership_p_value(members: Scores, nonmembers: Scores) -> float:
     return min(1.0, len(looks) * min(looks))
 
 
-def permutation_p_value(observed: float, permuted: NDArray[np.float64]) -> float:
-    """Share of permutations at least as extreme, the observed order among them (never below ``1 / (B + 1)``)."""
-    return float((1 + (permuted >= observed).sum()) / (len(permuted) + 1))
+def sequential_p_value(observed: float, draw: Callable[[], float], most: int = 999, enough: int = 20) -> float:
+    """Permutation p-value that stops as soon as it is clearly not small.
+
+    Args:
+      observed: Statistic of the data; larger = more extreme.
+      draw: Statistic of one more random permutation.
+      most: Permutations at the most; the p-value is never below ``1 / (most + 1)``.
+      enough: Stop after this many permutations at least as extreme.
+
+    References:
+      Besag, Clifford. Sequential Monte Carlo p-values. Biometrika 78 (1991), 301–304.
+    """
+    exceeded = 0
+    for drawn in range(1, most + 1):
+        exceeded += draw() >= observed
+        if exceeded == enough:
+            return enough / drawn
+    return (exceeded + 1) / (most + 1)

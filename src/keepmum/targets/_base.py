@@ -36,7 +36,7 @@ class Target(ABC):
       notes: What a reader of the report should know about this target, one sentence each.
     """
 
-    access: ClassVar[str]
+    access: ClassVar[str] = "none"
 
     def __init__(self) -> None:
         self.queries = 0

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from keepmum.attacks._base import Attack, Context
+from keepmum.attacks._base import Attack, Context, Ledger
 from keepmum.attacks.membership._measure import judge
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
@@ -38,6 +38,8 @@ class MembershipAttack(Attack[T]):
         """Score everyone, then measure: attack, baseline, control."""
         before = target.queries
         records, is_member, scores = self.scores(target, data, ctx)
+        if records.ids is not None:
+            ctx.ledger[self.name] = Ledger(records.ids, is_member, np.asarray(scores, dtype=np.float64))
         return judge(self, target, records, is_member, scores, ctx, target.queries - before)
 
     @final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,17 @@ from keepmum.stats import Estimate
 from keepmum.stats.epsilon import epsilon_lower_bound
 from keepmum.stats.null import membership_p_value
 from keepmum.stats.power import needed_nonmembers, resolvable_fpr
-from keepmum.stats.roc import advantage, auc, balanced_accuracy, midranks, precision, roc_curve, tpr_at_fpr
-from keepmum.targets._base import Target
+from keepmum.stats.roc import (
+    advantage,
+    auc,
+    balanced_accuracy,
+    midranks,
+    precision,
+    roc_curve,
+    threshold_at_fpr,
+    tpr_at_fpr,
+)
+from keepmum.targets._base import LabelTarget, Target
 
 if TYPE_CHECKING:
     from keepmum.attacks.membership._base import MembershipAttack
@@ -24,12 +33,14 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 FPRS = (0.1, 0.01, 0.001)
 LEVEL = 0.05
+MOST_GROUPS = 50
+"""Groups of a column that are reported: the largest ones."""
 FEWEST = needed_nonmembers(max(FPRS))
 """Fewer people than this on either side cannot resolve even the coarsest rate: inconclusive."""
 
 
 def judge(
-    attack: MembershipAttack[Target],
+    attack: MembershipAttack[Any],
     target: Target,
     records: Records,
     is_member: NDArray[np.bool_],
@@ -54,7 +65,7 @@ def judge(
         id=attack.name,
         family=attack.family,
         outcome=outcome,
-        access=attack.needs.access,
+        access=attack.access,
         queries=queries,
         metrics=metrics,
         baseline=dict(ctx.baseline),
@@ -63,7 +74,7 @@ def judge(
         p_value=p_value,
         explanation=sentence(members, nonmembers, metrics, ctx),
         reason=reason,
-        slices=slices(records, is_member, scores, ctx),
+        slices=slices(records, is_member, scores, ctx, by_class=isinstance(target, LabelTarget)),
         curve=curve(members, nonmembers),
         references=attack.references,
     )
@@ -84,27 +95,38 @@ def measure(members: Scores, nonmembers: Scores, ctx: Context) -> tuple[dict[str
         except NotResolvableError as err:
             refused[f"tpr_at_fpr_{fpr:g}"] = str(err)
     metrics["epsilon_lower_bound"] = epsilon_lower_bound(members, nonmembers, ctx.delta)
-    fpr = headline_fpr(len(nonmembers))
-    if fpr is not None:
-        metrics["precision"] = precision(members, nonmembers, fpr, ctx.prior)
+    point = operating_point(members, nonmembers)
+    if point is not None:
+        metrics["precision"] = precision(members, nonmembers, point, ctx.prior)
     return metrics, refused
 
 
-def headline_fpr(nonmembers: int) -> float | None:
-    """The false positive rate of the plain sentence: 1 %, or 10 % where the sample is too small for that."""
-    return next((fpr for fpr in (0.01, 0.1) if resolvable_fpr(nonmembers) <= fpr), None)
+def operating_point(members: Scores, nonmembers: Scores) -> float | None:
+    """The false positive rate of the plain sentence: the lowest that the sample resolves and that accuses anybody.
+
+    Where many people share the highest score (a forest that is certain of most), accusing only them is accusing too
+    many already; the next coarser rate is taken.
+    """
+    for fpr in (0.01, 0.1, 0.5):
+        if resolvable_fpr(len(nonmembers)) <= fpr and (members > threshold_at_fpr(nonmembers, fpr)).any():
+            return fpr
+    return None
 
 
 def sentence(members: Scores, nonmembers: Scores, metrics: dict[str, Estimate], ctx: Context) -> str:
     """What the numbers mean to a lay person."""
-    fpr = headline_fpr(len(nonmembers))
+    fpr = operating_point(members, nonmembers)
     if fpr is None:
-        return "The sample is too small to say how many accusations would be right."
-    caught, right = metrics[f"tpr_at_fpr_{fpr:g}"], metrics["precision"]
+        area = metrics["auc"]
+        return (
+            f"Shown one member and one non-member, the attack tells which is which in {100 * area.value:.0f} of 100 "
+            f"cases ({100 * area.low:.0f} to {100 * area.high:.0f}; 50 is guessing); it cannot accuse a few only."
+        )
+    right, cut = metrics["precision"], threshold_at_fpr(nonmembers, fpr)
     return (
         f"If {ctx.prior:.0%} of the people asked about were in the training set, then of 100 people accused "
         f"{100 * right.value:.0f} really were ({100 * right.low:.0f} to {100 * right.high:.0f}); the attack finds "
-        f"{100 * caught.value:.1f} % of them while wrongly accusing {fpr:.0%} of the others."
+        f"{(members > cut).mean():.1%} of them while wrongly accusing {(nonmembers > cut).mean():.1%} of the others."
     )
 
 
@@ -116,22 +138,24 @@ def control(nonmembers: Scores, ctx: Context) -> dict[str, Estimate]:
     return {"auc": auc(nonmembers[half], nonmembers[~half])}
 
 
-def slices(records: Records, is_member: NDArray[np.bool_], scores: Scores, ctx: Context) -> tuple[Slice, ...]:
+def slices(
+    records: Records, is_member: NDArray[np.bool_], scores: Scores, ctx: Context, *, by_class: bool
+) -> tuple[Slice, ...]:
     """Results per class and per group of the chosen columns; intervals hold for all groups of a column at once."""
-    grouped = [("class", records.y)] if records.y.dtype.kind != "f" or len(np.unique(records.y)) <= 20 else []
+    grouped = [("class", records.y)] if by_class else []
     grouped += [(name, records.column(name)) for name in ctx.slices]
     found: list[Slice] = []
     for column, values in grouped:
-        names = np.asarray([str(v) for v in values.tolist()])
-        groups = np.unique(names)
-        confidence = 1 - 0.05 / len(groups)
-        for group in groups[:50]:
-            inside = names == group
+        names, place = np.unique([str(v) for v in values.tolist()], return_inverse=True)
+        confidence = 1 - 0.05 / len(names)
+        sizes = np.bincount(place)
+        for group in np.sort(np.argsort(-sizes, kind="stable")[:MOST_GROUPS]):
+            inside = place == group
             mine, theirs = scores[inside & is_member], scores[inside & ~is_member]
             metrics = {"auc": auc(mine, theirs, confidence)} if min(len(mine), len(theirs)) >= FEWEST else {}
-            if metrics and resolvable_fpr(len(theirs)) <= 0.1:
+            if metrics:
                 metrics["tpr_at_fpr_0.1"] = tpr_at_fpr(mine, theirs, 0.1, confidence)
-            found.append(Slice(column, str(group), len(mine), len(theirs), metrics))
+            found.append(Slice(column, str(names[group]), len(mine), len(theirs), metrics))
     return tuple(found)
 
 

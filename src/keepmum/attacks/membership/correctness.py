@@ -16,8 +16,8 @@ from keepmum.targets._base import LabelTarget
 class Correctness(SignalAttack[LabelTarget]):
     """Correctness attack, also called the gap attack.
 
-    The attacker sees only the label. Whoever the model gets right is called a member: what this gains is the gap between
-    accuracy on members and on everybody else.
+    The attacker sees only the label. Whoever the model gets right is called a member: what this gains is the gap
+    between the accuracy on members and on everybody else.
 
     References:
       Yeom, Giacomelli, Fredrikson, Jha. CSF 2018, arXiv:1709.01604, adversary 1;

@@ -1,0 +1,59 @@
+"""From raw findings to outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from keepmum.findings import Check, Finding, Outcome
+from keepmum.stats.multiple import holm
+
+LEVEL = 0.05
+
+
+def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
+    """Final outcomes: pay for all attacks at once (Holm), then believe nothing that the instrument casts doubt on.
+
+    What stands verbatim in a model stands there whatever the split is like, so stored records are not doubted.
+    """
+    tested = [i for i, f in enumerate(findings) if f.p_value is not None]
+    adjusted = holm(np.array([findings[i].p_value for i in tested], dtype=np.float64))
+    settled = list(findings)
+    for i, p_value in zip(tested, adjusted.tolist(), strict=True):
+        outcome = findings[i].outcome
+        if outcome is not Outcome.INCONCLUSIVE:
+            outcome = Outcome.LEAK if p_value <= LEVEL else Outcome.NO_LEAK_FOUND
+        reason = findings[i].reason
+        if doubts and findings[i].id != "structural/stored-records":
+            outcome, reason = Outcome.INCONCLUSIVE, doubts[0]
+        settled[i] = replace(findings[i], adjusted_p_value=p_value, outcome=outcome, reason=reason)
+    return settled
+
+
+def doubts(instrument: Mapping[str, Check]) -> list[str]:
+    """Why findings about members and non-members cannot be believed, if so."""
+    words = {
+        "blind_baseline": "the split leaks, not the model",
+        "positive_control": "the instrument would not have seen a leak",
+        "negative_control": "the instrument raises false alarms",
+        "overlap": "most records stand on both sides",
+        "direction": "members and non-members may be swapped",
+        "power": "too few people",
+    }
+    return [f"{words[name]} ({instrument[name].explanation})" for name in words if _failed(instrument, name)]
+
+
+def _failed(instrument: Mapping[str, Check], name: str) -> bool:
+    return name in instrument and instrument[name].passed is False
+
+
+def overall(findings: Sequence[Finding]) -> Outcome:
+    """The report's outcome: a leak anywhere is a leak; doubt anywhere is doubt; silence is only ever "not found"."""
+    outcomes = [f.outcome for f in findings]
+    if Outcome.LEAK in outcomes:
+        return Outcome.LEAK
+    if Outcome.INCONCLUSIVE in outcomes or Outcome.NO_LEAK_FOUND not in outcomes:
+        return Outcome.INCONCLUSIVE
+    return Outcome.NO_LEAK_FOUND

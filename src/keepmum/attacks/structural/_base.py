@@ -1,0 +1,139 @@
+"""Checks on the model object itself: no query is needed to see what it holds."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.attacks._base import Attack, Context
+from keepmum.data import Records, Split
+from keepmum.errors import NotApplicableError
+from keepmum.findings import Finding, Outcome
+from keepmum.stats import Estimate
+from keepmum.targets._base import Target
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a structural check saw.
+
+    Attributes:
+      explanation: One sentence for a lay reader.
+      p_value: Evidence that members are treated unlike people the model never saw; None where nothing is tested.
+      metrics: On the members.
+      control: On the non-members.
+      baseline: Without the model.
+      inconclusive: Why nothing can be said, if so.
+    """
+
+    explanation: str
+    p_value: float | None = None
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    control: Mapping[str, Estimate] = field(default_factory=dict)
+    baseline: Mapping[str, Estimate] = field(default_factory=dict)
+    inconclusive: str = ""
+
+
+@dataclass(frozen=True)
+class StructuralAttack(Attack[Target]):
+    """A check on the model object. Its control is always the same look at people that the model never saw."""
+
+    needs: ClassVar[type[Target]] = Target
+    sees: ClassVar[str] = "model file"
+
+    @property
+    def access(self) -> str:
+        """What the check looks at."""
+        return self.sees
+
+    @abstractmethod
+    def examine(self, target: Target, data: Split, ctx: Context) -> Examination:
+        """Look, and compare members with non-members.
+
+        Raises:
+          NotApplicableError: The model has nothing of the kind.
+        """
+
+    @final
+    def run(self, target: Target, data: Split, ctx: Context) -> Finding:
+        """Examine and report."""
+        before = target.queries
+        seen = self.examine(target, data, ctx)
+        outcome = Outcome.NO_LEAK_FOUND
+        if seen.inconclusive:
+            outcome = Outcome.INCONCLUSIVE
+        elif seen.p_value is not None and seen.p_value <= LEVEL:
+            outcome = Outcome.LEAK
+        return Finding(
+            id=self.name,
+            family=self.family,
+            outcome=outcome,
+            access=self.access,
+            queries=target.queries - before,
+            metrics=seen.metrics,
+            baseline=seen.baseline,
+            control=seen.control,
+            p_value=seen.p_value,
+            explanation=seen.explanation,
+            reason=seen.inconclusive,
+            references=self.references,
+        )
+
+
+def model_of(target: Target) -> Any:
+    """The fitted model.
+
+    Raises:
+      NotApplicableError: Only its answers are at hand.
+    """
+    if target.internals is None:
+        raise NotApplicableError("needs the model itself; only its answers are at hand")
+    return target.internals
+
+
+def estimators(model: Any, X: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+    """Every estimator inside a model, each with the records as they reach it."""
+    if depth > 6:
+        return
+    if hasattr(model, "steps") and hasattr(model, "named_steps"):
+        inner = X
+        for _, step in model.steps[:-1]:
+            if step is not None and step != "passthrough":
+                inner = step.transform(inner)
+        yield from estimators(model.steps[-1][1], inner, depth + 1)
+        return
+    yield model, X
+    for part in _parts(model):
+        yield from estimators(part, X, depth + 1)
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """Fitted estimators that an estimator holds (its attributes that end in an underscore)."""
+    for name, value in sorted(vars(model).items() if hasattr(model, "__dict__") else ()):
+        if not name.endswith("_"):
+            continue
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if hasattr(item, "predict") and hasattr(item, "__dict__") and not isinstance(item, type):
+                yield item
+
+
+def dense_rows(X: Any) -> NDArray[np.float32] | None:
+    """Records as comparable rows of 32-bit floats, or None where they are not numbers."""
+    values = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    if values.dtype.kind not in "fiub" or values.ndim != 2:
+        return None
+    return np.ascontiguousarray(values, dtype=np.float32) + np.float32(0)
+
+
+def everyone(data: Split, most: int, rng: np.random.Generator) -> tuple[Records, int]:
+    """Up to ``most`` members drawn at random, then equally many non-members; the number of members."""
+    size = min(most, len(data.members), len(data.nonmembers))
+    ours, theirs = (side.take(rng.permutation(len(side))[:size]) for side in (data.members, data.nonmembers))
+    return ours.join(theirs), size

@@ -1,0 +1,129 @@
+"""The run folder: every finished unit of work is written at once, so that nothing finished is ever lost.
+
+manifest.json   what is being audited, with which versions and settings, and the key that resuming checks
+events.jsonl    one line a finished attack, append-only; what resuming reads
+report.json     the report, once it is whole
+report.html     the same as a page
+restricted/     mode 0700: scores per record
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keepmum.attacks._base import Ledger
+from keepmum.errors import ConfigError
+from keepmum.findings import Finding
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where one audit keeps what it has finished.
+
+    Attributes:
+      path: The folder.
+      key: Fingerprint of everything that decides the findings: records, answers, settings, versions.
+    """
+
+    path: Path
+    key: str
+
+    def open(self, manifest: Mapping[str, Any]) -> None:
+        """Make the folder, or take up the same audit where it stopped.
+
+        Raises:
+          ConfigError: The folder holds something else, or cannot be written.
+        """
+        known = read_manifest(self.path)
+        if known is not None and known.get("key") != self.key:
+            raise ConfigError(
+                f"{self.path} holds another audit (other model, records or settings): choose another folder, or "
+                "remove it"
+            )
+        if known is None and self.path.is_dir() and any(self.path.iterdir()):
+            raise ConfigError(f"{self.path} is not empty and holds no audit: choose another folder")
+        try:
+            (self.path / "restricted").mkdir(parents=True, exist_ok=True)
+            (self.path / "restricted").chmod(0o700)
+            if known is None:
+                write_atomically(self.path / "manifest.json", json.dumps({**manifest, "key": self.key}, indent=2))
+        except OSError as err:
+            raise ConfigError(
+                f"cannot write the run folder {self.path} ({err.strerror}): choose another with out"
+            ) from err
+
+    def finished(self) -> dict[str, tuple[Finding, Ledger | None]]:
+        """Attacks that were finished earlier, with their scores. A line that was cut off is not counted."""
+        from keepmum._serial import finding as finding_from
+
+        done: dict[str, tuple[Finding, Ledger | None]] = {}
+        events = self.path / "events.jsonl"
+        for line in events.read_text(encoding="utf-8").splitlines() if events.exists() else ():
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            finding = finding_from(event["finding"])
+            scores = self._scores(finding.id)
+            if event["scores"] and scores is None:
+                continue
+            done[finding.id] = finding, scores
+        return done
+
+    def finish(self, finding: Finding, ledger: Ledger | None) -> None:
+        """Keep one finished attack: scores first, then the event that says so."""
+        from keepmum._serial import plain
+
+        if ledger is not None:
+            path = self._scores_path(finding.id)
+            partial = path.with_suffix(".partial")
+            with partial.open("wb") as file:
+                np.savez(file, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores)
+                _sync(file)
+            partial.replace(path)
+        line = json.dumps({"finding": plain(finding), "scores": ledger is not None}, sort_keys=True)
+        events = self.path / "events.jsonl"
+        cut_off = events.exists() and not events.read_bytes().endswith(b"\n")
+        with events.open("a", encoding="utf-8") as file:
+            file.write(("\n" if cut_off else "") + line + "\n")
+            _sync(file)
+
+    def _scores_path(self, attack: str) -> Path:
+        return self.path / "restricted" / (attack.replace("/", "-").replace(":", "-") + ".npz")
+
+    def _scores(self, attack: str) -> Ledger | None:
+        path = self._scores_path(attack)
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as stored:
+            return Ledger(stored["ids"], stored["is_member"], stored["scores"])
+
+
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """The manifest of a run folder, or None where there is none that can be read."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or none of it."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        _sync(file)
+    partial.replace(path)
+
+
+def _sync(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
