@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import math
 
+from keepmum.errors import ConfigError, DataError
 from keepmum.stats._estimate import Estimate
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a confidence that is none.
+
+    Raises:
+      ConfigError: Not between 0 and 1, ends excluded.
+    """
+    if not 0 < confidence < 1:
+        raise ConfigError(f"expected a confidence between 0 and 1, as in 0.95, got {confidence}")
+
+
+def _check_counts(successes: int, trials: int) -> None:
+    if not 0 <= successes <= trials or trials < 1:
+        raise DataError(f"expected 0 … n successes in n > 0 trials, got {successes} in {trials}")
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
@@ -13,11 +29,17 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Es
     Args:
       successes: Number of hits, 0 … trials.
       trials: Number of attempts, at least 1.
-      confidence: Two-sided coverage.
+      confidence: Two-sided coverage, between 0 and 1; guaranteed.
+
+    Raises:
+      DataError: No trials, or more successes than trials.
+      ConfigError: A confidence out of range.
 
     References:
       Clopper, Pearson. Biometrika 26 (1934), 404–413.
     """
+    _check_counts(successes, trials)
+    check_confidence(confidence)
     tail = (1 - confidence) / 2
     return Estimate(
         successes / trials,
@@ -28,21 +50,34 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Es
 
 
 def proportion_low(successes: int, trials: int, error: float) -> float:
-    """Exact lower bound of a proportion, exceeded by the truth with probability at least ``1 - error``."""
+    """Exact lower bound: it is above the true proportion with probability at most ``error``."""
     from scipy.special import betaincinv
 
     return 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, error))
 
 
 def proportion_high(successes: int, trials: int, error: float) -> float:
-    """Exact upper bound of a proportion, above the truth with probability at least ``1 - error``."""
+    """Exact upper bound: it is below the true proportion with probability at most ``error``."""
     from scipy.special import betaincinv
 
     return 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - error))
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
-    """Score interval of a proportion (Wilson, JASA 22 (1927), 209–212)."""
+    """Score interval of a proportion: its *mean* coverage over all proportions is close to ``confidence``.
+
+    At single proportions near 0 or 1 it covers less (0.95 becomes 0.92 at three expected successes, and 0.84 where
+    a fraction of one is expected); where a guarantee is needed, take `clopper_pearson`.
+
+    Raises:
+      DataError: No trials, or more successes than trials.
+      ConfigError: A confidence out of range.
+
+    References:
+      Wilson. JASA 22 (1927), 209–212; Brown, Cai, DasGupta. Statistical Science 16 (2001), 101–133.
+    """
+    _check_counts(successes, trials)
+    check_confidence(confidence)
     z = normal_quantile(1 - (1 - confidence) / 2)
     share = successes / trials
     center = (share + z * z / (2 * trials)) / (1 + z * z / trials)
