@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from keepmum import _words, instrument
 from keepmum._encode import digest
+from keepmum._plan import Plan, draw_up
 from keepmum._settle import doubts, overall, settle
 from keepmum.attacks import Attack, Context, choose
 from keepmum.attacks._base import Ledger
@@ -129,20 +131,52 @@ def audit(
       ConfigError: A setting cannot be used.
       UnsafeFileError: A model file is refused.
     """
-    try:
-        settings = Settings(seed, Effort(effort), prior, delta, tuple(slices), max_queries, seconds)
-    except ValueError as err:
-        raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}") from err
+    settings = _settings(seed, effort, prior, delta, slices, max_queries, seconds)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes)
-    audit_ = _prepare(target, split, settings, choose(attacks), dict(source or {}))
-    folder = None if out is None else RunFolder(Path(out), audit_.key())
+    under_way = _prepare(target, split, settings, choose(attacks), dict(source or {}))
+    folder = None if out is None else RunFolder(Path(out), under_way.key)
     if folder is not None:
-        folder.open(audit_.manifest())
-    report = audit_.run(folder, progress or (lambda done, total, what: None))
+        folder.open(under_way.manifest())
+    report = under_way.run(folder, progress or (lambda done, total, what: None))
     if folder is not None:
         report.save(folder.path)
     return report
+
+
+def plan(
+    model: Any,
+    members: Any,
+    nonmembers: Any,
+    *,
+    population: Any = None,
+    attacks: Sequence[str | Attack[Any]] | None = None,
+    seed: int = 0,
+    classes: Sequence[Any] | None = None,
+    max_queries: int | None = None,
+) -> Plan:
+    """Tell what `audit` would do with these arguments: attacks, queries, time, and what the sample can resolve.
+
+    The model is asked about a few rows, to learn how long an answer takes.
+    """
+    split = _split(members, nonmembers, population)
+    target = as_target(model, split.pool.y, classes)
+    clean = _fit_queries(remove_overlap(split)[0], Settings(seed=seed, max_queries=max_queries))
+    return draw_up(target, clean, choose(attacks))
+
+
+def _settings(
+    seed: int,
+    effort: str,
+    prior: float,
+    delta: float,
+    slices: Sequence[str],
+    max_queries: int | None,
+    seconds: float | None,
+) -> Settings:
+    if effort not in list(Effort):
+        raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}")
+    return Settings(seed, Effort(effort), prior, delta, tuple(slices), max_queries, seconds)
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:
@@ -204,6 +238,7 @@ class _Audit:
     sizes: dict[str, int]
     ledger: dict[str, Ledger] = field(default_factory=dict)
 
+    @cached_property
     def key(self) -> str:
         """Fingerprint of all that decides the findings; a changed answer, record, setting or version changes it."""
         import keepmum
@@ -332,7 +367,7 @@ class _Audit:
         packages = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
         return {
             "seed": self.settings.seed,
-            "key": self.key(),
+            "key": self.key,
             "members": digest(self.split.members),
             "nonmembers": digest(self.split.nonmembers),
             "python": platform.python_version(),

@@ -1,0 +1,125 @@
+"""What every attack must do, whoever wrote it: found by discovery."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+import pytest
+import zoo
+from keepmum.attacks import Context, attack_classes, default_attacks
+from keepmum.attacks.membership import MembershipAttack
+from keepmum.errors import NotApplicableError
+from keepmum.findings import FAMILIES, Finding, Outcome
+from keepmum.targets import Target
+
+CLASSES = attack_classes()
+ATTACKS = default_attacks()
+ABOUT_THE_SPLIT = {"structural/duplicates"}
+"""Attacks that speak about the records only, not about the model."""
+
+
+def play(attack, pair: zoo.Pair, seed: int = 0) -> Finding | None:
+    if attack.inapplicable(pair.target):
+        return None
+    try:
+        return attack.run(pair.target, pair.split, Context(seed=seed, attack=attack.name))
+    except NotApplicableError:
+        return None
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.id)
+def test_says_who_it_is(cls):
+    family, technique = cls.id.split("/")
+    assert family in FAMILIES
+    assert re.fullmatch(r"[a-z0-9-]+", technique)
+    assert issubclass(cls.needs, Target)
+    assert cls.references, "an attack cites where it was published"
+    assert cls.__doc__
+    assert "References:" in cls.__doc__
+    assert is_dataclass(cls)
+    assert cls.__dataclass_params__.frozen
+    assert all(f.default is not f.default_factory for f in fields(cls)), "every parameter has a default"
+
+
+def test_ids_differ():
+    names = [a.name for a in ATTACKS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if a.id not in ABOUT_THE_SPLIT], ids=lambda a: a.name)
+def test_finds_a_model_that_memorized(attack):
+    findings = [play(attack, pair) for pair in zoo.memorizers()]
+    assert any(f is not None and f.outcome is Outcome.LEAK for f in findings)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
+def test_silent_on_a_model_that_never_saw_the_members(attack):
+    """At most 4 alarms of 20 seeds a model: more happens once in 400 if each has probability 5 %."""
+    for position in range(len(zoo.ignorants())):
+        findings = [play(attack, zoo.ignorants(seed)[position], seed) for seed in range(20)]
+        assert sum(f is not None and f.outcome is Outcome.LEAK for f in findings) <= 4
+
+
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if a.id not in ABOUT_THE_SPLIT], ids=lambda a: a.name)
+def test_finding_has_attack_baseline_control(attack):
+    from keepmum.stats import Estimate
+
+    finding = next(f for pair in zoo.memorizers() if (f := play(attack, pair)) is not None)
+    assert finding.id == attack.name
+    assert finding.access
+    assert finding.control, "the same attack on people the model never saw"
+    assert finding.explanation
+    for estimate in (*finding.metrics.values(), *finding.control.values()):
+        assert isinstance(estimate, Estimate)
+        assert estimate.low <= estimate.value <= estimate.high
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
+def test_names_the_access_that_it_lacks(attack):
+    class Mute(Target):
+        pass
+
+    reason = attack.inapplicable(Mute())
+    if reason is None:
+        with pytest.raises(NotApplicableError, match="."):
+            attack.run(Mute(), zoo.split(), Context())
+    else:
+        assert attack.needs.access in reason
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
+def test_same_seed_same_finding(attack):
+    for first, second in zip(zoo.memorizers(), zoo.memorizers(), strict=True):
+        assert play(attack, first, 7) == play(attack, second, 7)
+
+
+MEMBERSHIP = [a for a in ATTACKS if isinstance(a, MembershipAttack)]
+
+
+@pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
+def test_scores_point_up_for_members(attack):
+    pair = next(p for p in zoo.memorizers() if attack.inapplicable(p.target) is None)
+    _, is_member, scores = attack.scores(pair.target, pair.split, Context(attack=attack.name))
+    assert scores.shape == is_member.shape
+    assert np.isfinite(scores).all()
+    assert scores[is_member].mean() > scores[~is_member].mean()
+
+
+@pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
+def test_survives_certainty(attack):
+    """Probabilities of exactly 0 and 1 give finite scores, and those who are known still rank higher."""
+    data = zoo.split()
+    target = zoo.LookupValues(data.members) if attack.inapplicable(zoo.Lookup(data.members)) else None
+    finding = attack.run(target or zoo.Lookup(data.members, sure=1.0), data, Context(attack=attack.name))
+    assert finding.metrics["auc"].value > 0.5
+
+
+@pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
+def test_counts_its_queries(attack):
+    pair = next(p for p in zoo.memorizers() if attack.inapplicable(p.target) is None)
+    asked = pair.target.queries
+    finding = play(attack, pair)
+    assert finding is not None
+    assert finding.queries == pair.target.queries - asked >= len(pair.split.is_member)

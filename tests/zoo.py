@@ -1,0 +1,124 @@
+"""Models with known answers, for the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keepmum._encode import row_keys
+from keepmum.data import Records, Split
+from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target, from_sklearn
+
+
+def people(n: int, seed: int, classes: int = 3, columns: int = 5, shift: float = 0.0) -> Records:
+    """Records whose label depends on the columns with noise."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(shift, 1, (n, columns))
+    noisy = X[:, 0] + rng.normal(0, 1, n)
+    return Records(X, np.digitize(noisy, np.linspace(-1, 1, classes - 1)))
+
+
+def split(n: int = 200, seed: int = 0, **kwargs: Any) -> Split:
+    """Members and non-members of one kind."""
+    return Split(people(n, 2 * seed, **kwargs), people(n, 2 * seed + 1, **kwargs))
+
+
+class Lookup(ScoreTarget):
+    """Memorizes its members: sure of the label of those it knows, unsure of everyone else."""
+
+    def __init__(self, members: Records, classes: int = 3, sure: float = 0.98) -> None:
+        super().__init__(np.arange(classes))
+        self.known, self.sure = set(row_keys(members).tolist()), sure
+
+    def _predict_proba(self, records: Records) -> np.ndarray:
+        K = len(self.classes)
+        answers = np.full((len(records), K), 1 / K)
+        answers += np.linspace(0, 1e-3, K) - 5e-4
+        known = np.array([key in self.known for key in row_keys(records).tolist()])
+        answers[known] = (1 - self.sure) / (K - 1)
+        answers[known, records.y[known]] = self.sure
+        return answers
+
+
+class LookupLabels(LabelTarget):
+    """Memorizes its members and tells labels only."""
+
+    def __init__(self, members: Records, classes: int = 3) -> None:
+        super().__init__(np.arange(classes))
+        self.known = set(row_keys(members).tolist())
+
+    def _predict(self, records: Records) -> np.ndarray:
+        known = np.array([key in self.known for key in row_keys(records).tolist()])
+        return np.where(known, records.y, 0)
+
+
+class Ignorant(ScoreTarget):
+    """Knows how labels depend on the columns, and nobody in particular."""
+
+    def __init__(self, classes: int = 3) -> None:
+        super().__init__(np.arange(classes))
+
+    def _predict_proba(self, records: Records) -> np.ndarray:
+        centers = np.linspace(-1.5, 1.5, len(self.classes))
+        logits = -((np.asarray(records.X)[:, :1] - centers) ** 2)
+        odds = np.exp(logits)
+        return odds / odds.sum(axis=1, keepdims=True)
+
+
+class LookupValues(RegressionTarget):
+    """A regression that is exact on its members and predicts the mean elsewhere."""
+
+    def __init__(self, members: Records) -> None:
+        super().__init__()
+        self.known = set(row_keys(members).tolist())
+
+    def _predict_value(self, records: Records) -> np.ndarray:
+        known = np.array([key in self.known for key in row_keys(records).tolist()])
+        return np.where(known, records.y, 1.0).astype(float)
+
+
+class IgnorantValues(RegressionTarget):
+    """A regression that knows nobody."""
+
+    def _predict_value(self, records: Records) -> np.ndarray:
+        return np.asarray(records.X)[:, 0]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A target and the split that it is attacked on."""
+
+    target: Target
+    split: Split
+
+
+def memorizers(seed: int = 0) -> list[Pair]:
+    """Models that hold their members in different ways."""
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    data = split(seed=seed)
+    members = data.members
+    return [
+        Pair(Lookup(members), data),
+        Pair(LookupLabels(members), data),
+        Pair(LookupValues(members), data),
+        Pair(from_sklearn(KNeighborsClassifier(1).fit(members.X, members.y)), data),
+        Pair(from_sklearn(DecisionTreeClassifier(random_state=0).fit(members.X, members.y)), data),
+    ]
+
+
+def ignorants(seed: int = 0) -> list[Pair]:
+    """Models that never saw the people they are attacked on."""
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    data, others = split(seed=seed), people(200, 10_000 + seed)
+    return [
+        Pair(Ignorant(), data),
+        Pair(IgnorantValues(), data),
+        Pair(from_sklearn(KNeighborsClassifier(1).fit(others.X, others.y)), data),
+        Pair(from_sklearn(DecisionTreeClassifier(random_state=0).fit(others.X, others.y)), data),
+    ]
