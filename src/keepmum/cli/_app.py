@@ -1,0 +1,129 @@
+"""The command tree, and what becomes of everything that a command raises."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cyclopts import App, CycloptsError
+
+VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "demo": "Audit a leaky and a tight model on bundled data, side by side.",
+        "audit": "Measure what a model gives away about its training data.",
+        "plan": "Tell what an audit would ask and cost, and what it can show.",
+        "gate": "Hold an audit against a policy: pass (0), fail (1), inconclusive (3).",
+        "report": "Write a finished audit in other formats, or show it.",
+        "compare": "Tell what changed between two audits.",
+        "check": "Look at model files without loading them.",
+        "list": "List attacks, policies, runs or extras.",
+        "explain": "Explain an attack, an outcome, a metric or a policy.",
+        "doctor": "Test whether this installation can measure.",
+    }
+)
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    DONE = 0
+    GATE_FAILED = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    INTERNAL = 4
+    INTERRUPTED = 130
+
+
+def build() -> App:
+    """The command tree; the module of a verb is imported when the verb is used."""
+    from cyclopts import App
+
+    import keepmum
+
+    app = App(
+        name="keepmum",
+        help="Does your model keep mum? Measures what a trained model gives away about its training data.",
+        help_epilogue="'keepmum VERB --help' shows the options of a verb. 'keepmum demo' shows it all in a minute.",
+        version=keepmum.__version__,
+        result_action="return_value",
+        help_format="plaintext",
+        end_of_options_delimiter="",
+    )
+    for place, (verb, summary) in enumerate(VERBS.items()):
+        function = "list_" if verb == "list" else verb
+        app.command(f"keepmum.cli.{verb}:{function}", name=verb, help=summary, sort_key=place)
+    return app
+
+
+def run(argv: list[str]) -> int:
+    """Run one command; every error that can be foreseen becomes one line on stderr and its exit code."""
+    from cyclopts import CycloptsError
+
+    from keepmum.cli._terminal import COMMAND
+    from keepmum.errors import KeepmumError
+
+    COMMAND.set(tuple(argv))
+    argv = _verb_first(argv)
+    try:
+        code = build()(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as err:
+        return _complain(_usage(err), Exit.USAGE, argv)
+    except KeepmumError as err:
+        return _complain(str(err), Exit.USAGE, argv)
+    except KeyboardInterrupt:
+        return _complain("interrupted", Exit.INTERRUPTED, argv)
+    except BrokenPipeError:
+        _close_stdout()
+        return Exit.DONE
+    except OSError as err:
+        name = f"{err.filename}: " if err.filename else ""
+        return _complain(f"{name}{err.strerror or err}", Exit.USAGE, argv)
+    except Exception as err:  # the outermost place: an internal error must not look like a finding
+        hint = "" if _deep(argv) else " (run it again with -vv for the traceback, and please report it)"
+        return _complain(f"internal error: {type(err).__name__}: {err}{hint}", Exit.INTERNAL, argv)
+    return int(code or 0)
+
+
+def _verb_first(argv: list[str]) -> list[str]:
+    """Let options stand before the verb, as in ``keepmum --json audit …``; cyclopts wants them after it."""
+    place = next((i for i, word in enumerate(argv) if word in VERBS), 0)
+    if any(word in ("--help", "-h", "--version") for word in argv[:place]):
+        return argv
+    return [*argv[place : place + 1], *argv[:place], *argv[place + 1 :]]
+
+
+def _complain(message: str, code: Exit, argv: list[str]) -> int:
+    if _deep(argv) and code is not Exit.INTERRUPTED:
+        import traceback
+
+        traceback.print_exc()
+    print("keepmum:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _deep(argv: list[str]) -> bool:
+    """Whether a traceback was asked for."""
+    return "-vv" in argv or sum(word in ("-v", "--verbose") for word in argv) > 1
+
+
+def _usage(err: CycloptsError) -> str:
+    """One line about what is wrong with the command line."""
+    from pydantic import ValidationError
+
+    from keepmum.settings import one_line
+
+    err.verbose = False
+    if isinstance(err.__cause__, ValidationError):
+        return one_line(err.__cause__)
+    return str(err)
+
+
+def _close_stdout() -> None:
+    """Whoever read our output has gone; keep Python from complaining about it at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,159 @@
+"""From settings to what an audit takes: a model, members, non-members, and where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keepmum.errors import ConfigError
+
+if TYPE_CHECKING:
+    from keepmum.data import Records
+    from keepmum.settings import AuditSettings, DataSettings, Settings, TargetSettings
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is to be audited.
+
+    Attributes:
+      model: A model, or a target that holds recorded answers.
+      members: Records trained on.
+      nonmembers: Records not trained on.
+      population: The attacker's own records, if any.
+      source: Where all that came from, for the report; ``request`` is the fingerprint of files and settings.
+      options: Keyword arguments of `keepmum.audit.audit` and `keepmum.audit.plan`.
+    """
+
+    model: Any
+    members: Records
+    nonmembers: Records
+    population: Records | None
+    source: dict[str, Any]
+    options: dict[str, Any]
+
+
+def configured(
+    model: Path | None, target: TargetSettings, data: DataSettings, options: AuditSettings, config: Path | None
+) -> Settings:
+    """All settings, with the model from the command line if it is there.
+
+    Raises:
+      ConfigError: A setting cannot be used.
+    """
+    from keepmum.settings import TargetSettings, load
+
+    if model is not None:
+        target = TargetSettings(**target.model_dump(exclude_unset=True), model=model)
+    return load({"target": target, "data": data, "audit": options}, config=config)
+
+
+def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
+    """Load everything that an audit needs.
+
+    Args:
+      settings: All settings.
+      scores: Files of recorded answers about members and non-members, instead of a model and records.
+
+    Raises:
+      UsageError: Something is missing, or a file cannot be used.
+    """
+    from keepmum.cli._terminal import command
+
+    files = _files(settings, scores)
+    if scores is not None:
+        from keepmum.tables import read_answers
+
+        model, split = read_answers(*scores)
+        members, nonmembers, population = split.members, split.nonmembers, split.population
+    else:
+        from keepmum.tables import read_records
+        from keepmum.targets.files import load
+
+        label = _needed(settings.data.label, "--label COLUMN", "label in [data]")
+        members, nonmembers = (read_records(files[side], label) for side in ("members", "nonmembers"))
+        population = read_records(files["population"], label) if "population" in files else None
+        model = load(files["model"], allow_pickle=settings.target.allow_pickle)
+    source = {"command": command(), **{name: str(path) for name, path in files.items()}}
+    source["request"] = _request(settings, files)
+    return Case(model, members, nonmembers, population, source, _options(settings))
+
+
+def _files(settings: Settings, scores: tuple[Path, Path] | None) -> dict[str, Path]:
+    """Every file that will be read, by role; all must be there before any is read."""
+    if scores is not None:
+        files = {"members": scores[0], "nonmembers": scores[1]}
+    else:
+        data = settings.data
+        files = {
+            "model": _needed(settings.target.model, "a MODEL file", "model in [target]"),
+            "members": _needed(data.members, "--members FILE", "members in [data]"),
+            "nonmembers": _needed(data.nonmembers, "--nonmembers FILE", "nonmembers in [data]"),
+        }
+        if data.population is not None:
+            files["population"] = data.population
+    for role, path in files.items():
+        if not path.is_file():
+            raise ConfigError(
+                f"{role}: expected a file, got {path}, which {'is a folder' if path.is_dir() else 'is not there'}"
+            )
+    return files
+
+
+def _needed(value: Any, flag: str, key: str) -> Any:
+    if value is None:
+        raise ConfigError(
+            f"expected {flag}, or {key} of keepmum.toml; recorded answers need neither: --scores FILE FILE"
+        )
+    return value
+
+
+def _request(settings: Settings, files: dict[str, Path]) -> str:
+    """Fingerprint of all that was asked for: the same request continues an interrupted run."""
+    import keepmum
+
+    asked = settings.model_dump(
+        mode="json", include={"target": {"allow_pickle", "classes"}, "data": {"label", "slices"}}
+    )
+    asked["audit"] = settings.audit.model_dump(mode="json", exclude={"out", "jobs"})
+    asked["keepmum"] = keepmum.__version__
+    asked["files"] = {role: _sha256(path) for role, path in sorted(files.items())}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    audit = settings.audit
+    return {
+        "attacks": list(audit.attacks) or None,
+        "seed": audit.seed,
+        "effort": audit.effort.value,
+        "prior": audit.prior,
+        "delta": audit.delta,
+        "slices": list(settings.data.slices),
+        "classes": list(settings.target.classes) or None,
+        "max_queries": audit.max_queries,
+        "seconds": audit.budget,
+    }
+
+
+@contextmanager
+def cores(jobs: int | None) -> Iterator[None]:
+    """Keep everything inside to so many processor cores."""
+    if jobs is None:
+        yield
+        return
+    import joblib
+    from threadpoolctl import threadpool_limits
+
+    with joblib.parallel_config(n_jobs=jobs), threadpool_limits(jobs):
+        yield

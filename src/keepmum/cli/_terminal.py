@@ -1,0 +1,168 @@
+"""Where words go: results to stdout, prose and progress to stderr, and JSON as the last line of stdout."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+COMMAND: ContextVar[tuple[str, ...]] = ContextVar("COMMAND", default=())
+"""The words of the command that is running, for the report and for the line that tells how to continue."""
+
+PLAIN_SECONDS = 30.0
+"""Without a terminal, progress is one line in this many seconds."""
+
+
+@dataclass(frozen=True)
+class Common:
+    """Options that every verb has."""
+
+    json: Annotated[bool, Parameter(negative=(), help="Write the result as one line of JSON, last on stdout.")] = False
+    config: Annotated[
+        Path | None, Parameter(help="Project file to read instead of searching for keepmum.toml upwards.")
+    ] = None
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=(), help="Say nothing but the result.")] = False
+    verbose: Annotated[
+        int, Parameter(name=["--verbose", "-v"], count=True, help="Say more; -vv shows tracebacks of errors.")
+    ] = 0
+    no_color: Annotated[bool, Parameter(negative=(), help="No colors; so does the variable NO_COLOR.")] = False
+    no_progress: Annotated[bool, Parameter(negative=(), help="No progress bar.")] = False
+
+    @property
+    def terminal(self) -> Terminal:
+        """Where this command writes."""
+        return Terminal(self)
+
+
+Options = Annotated[Common, Parameter(name="*", group="Everywhere")]
+DEFAULTS = Common()
+
+
+def command() -> str:
+    """The command that is running, as a shell would take it."""
+    import shlex
+
+    return shlex.join(("keepmum", *COMMAND.get()))
+
+
+class Terminal:
+    """The two streams of one command."""
+
+    def __init__(self, options: Common) -> None:
+        self.options = options
+
+    @cached_property
+    def prose(self) -> Console:
+        """The stream for people: stderr."""
+        return _console(sys.stderr, self.options.no_color)
+
+    @cached_property
+    def result(self) -> Console:
+        """What a person came for: stdout, or stderr where stdout is JSON."""
+        stream = sys.stderr if self.options.json else sys.stdout
+        console = _console(stream, self.options.no_color)
+        console.quiet = self.options.json and self.options.quiet
+        return console
+
+    def say(self, text: str) -> None:
+        """A remark, left out by ``--quiet``."""
+        if not self.options.quiet:
+            self.prose.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def detail(self, text: str) -> None:
+        """A remark for ``-v``."""
+        if self.options.verbose:
+            self.say(text)
+
+    def show(self, text: str) -> None:
+        """A line of the result, never wrapped, so that paths can be copied."""
+        self.result.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def data(self, line: str) -> None:
+        """One line of data on stdout."""
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def progress(self) -> Ticker:
+        """Progress on stderr, for a ``with`` block."""
+        return Ticker(self)
+
+
+def _console(stream: TextIO, no_color: bool) -> Console:
+    from rich.console import Console
+
+    plain = not stream.isatty()
+    return Console(file=stream, no_color=no_color or None, width=100 if plain else None, emoji=False)
+
+
+class Ticker:
+    """Shows how far an audit is: a bar with the time left on a terminal, else a plain line now and then."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._over = threading.Event()
+        self._state: tuple[int, int, str] = (0, 0, "starting")
+        self._began = time.monotonic()
+
+    @property
+    def _shown(self) -> bool:
+        return not (self._terminal.options.quiet or self._terminal.options.no_progress)
+
+    def __enter__(self) -> Ticker:
+        if self._shown and self._terminal.prose.is_terminal:
+            self._bar = _bar(self._terminal.prose)
+            self._task = self._bar.add_task("starting", total=None)
+            self._bar.start()
+        elif self._shown:
+            threading.Thread(target=self._speak, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, tb: TracebackType | None) -> None:
+        self._over.set()
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Take up what an audit reports: units done, units in all, what comes next."""
+        self._state = (done, total, what)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total, description=what)
+        if self._bar is None:
+            self._terminal.detail(self._line())
+
+    def _line(self) -> str:
+        done, total, what = self._state
+        spent = time.monotonic() - self._began
+        left = f", about {spent * (total - done) / done:.0f} s left" if 0 < done < total else ""
+        return f"{done} of {total} · {what} · {spent:.0f} s{left}"
+
+    def _speak(self) -> None:
+        while not self._over.wait(PLAIN_SECONDS):
+            self._terminal.say(self._line())
+
+
+def _bar(console: Console) -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    return Progress(*columns, console=console, transient=True, expand=True)

@@ -1,0 +1,117 @@
+"""``keepmum audit``: measure, keep what was measured, and tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from keepmum.cli._app import Exit
+from keepmum.cli._inputs import Case, configured, cores, read_case
+from keepmum.cli._runs import Run, new_run, unfinished
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal, command
+from keepmum.errors import ConfigError
+from keepmum.settings import AuditSettings, DataSettings, TargetSettings
+
+Model = Annotated[
+    Path | None,
+    Parameter(help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt; or set it in keepmum.toml."),
+]
+Scores = Annotated[
+    tuple[Path, Path] | None,
+    Parameter(
+        negative=(),
+        help="Recorded answers about members and about non-members instead of a model: columns label and p_CLASS.",
+    ),
+]
+Target = Annotated[TargetSettings, Parameter(name="*", group="What is audited")]
+Data = Annotated[DataSettings, Parameter(name="*", group="Whose records")]
+How = Annotated[AuditSettings, Parameter(name="*", group="How")]
+NO_TARGET, NO_DATA, NO_HOW = TargetSettings(), DataSettings(), AuditSettings()
+
+
+def audit(
+    model: Model = None,
+    /,
+    *,
+    scores: Scores = None,
+    target: Target = NO_TARGET,
+    data: Data = NO_DATA,
+    how: How = NO_HOW,
+    common: Options = DEFAULTS,
+) -> int:
+    """Measure what a model gives away about the people that it was trained on.
+
+    Everything finished is kept in a run folder at once. Stop it with Ctrl-C and give the same command again: it goes
+    on where it stopped. Exits with 0 when it measured what it planned, whatever it found, and with 3 when nothing can
+    be said or a part is missing. Audit only models that you own or may test.
+    """
+    if scores is not None and model is not None:
+        raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
+    terminal = common.terminal
+    settings = configured(model, target, data, how, common.config)
+    case = read_case(settings, scores)
+    out = settings.audit.out or _folder(case, terminal)
+    terminal.detail(f"{len(case.members):,} members, {len(case.nonmembers):,} non-members; run folder {out}")
+    with cores(settings.audit.jobs):
+        try:
+            report = measure(case, out, terminal)
+        except KeyboardInterrupt:
+            return _interrupted(out, terminal)
+    return tell(report, out, terminal)
+
+
+def measure(case: Case, out: Path, terminal: Terminal) -> Any:
+    """Run the audit with progress, and return its report."""
+    from keepmum.audit import audit
+
+    with terminal.progress() as ticker:
+        return audit(
+            case.model,
+            case.members,
+            case.nonmembers,
+            population=case.population,
+            out=out,
+            progress=ticker,
+            source=case.source,
+            **case.options,
+        )
+
+
+def tell(report: Any, out: Path, terminal: Terminal) -> int:
+    """Show the verdict and where the page is; with ``--json`` the report is the last line of stdout."""
+    from keepmum.findings import Outcome
+    from keepmum.report._text import print_report
+
+    print_report(report, terminal.result)
+    terminal.show(f"Report: {out / 'report.html'}")
+    if terminal.options.json:
+        terminal.data(report.to_json())
+    missing = any(finding.outcome in (Outcome.SKIPPED, Outcome.ERROR) for finding in report.findings)
+    return Exit.INCONCLUSIVE if missing or report.outcome is Outcome.INCONCLUSIVE else Exit.DONE
+
+
+def _folder(case: Case, terminal: Terminal) -> Path:
+    """The interrupted run of the same request, or a new one."""
+    begun = unfinished(case.source["request"])
+    if begun is None:
+        return new_run()
+    terminal.say(f"Continuing {begun}, which was interrupted.")
+    return begun
+
+
+def _interrupted(out: Path, terminal: Terminal) -> int:
+    """Tell what is kept and how to go on."""
+    from keepmum.runs import read_manifest
+
+    manifest = read_manifest(out)
+    if manifest is None:
+        terminal.prose.print("keepmum: interrupted before the first attack; nothing was written", markup=False)
+        return Exit.INTERRUPTED
+    saved, planned = Run(out, manifest).saved, len(manifest.get("attacks", ()))
+    line = (
+        f"keepmum: interrupted: saved {saved} of {planned} attacks in {out}; the same command continues:\n  {command()}"
+    )
+    terminal.prose.print(line, markup=False, highlight=False, soft_wrap=True)
+    return Exit.INTERRUPTED

@@ -1,0 +1,110 @@
+"""``keepmum demo``: a leaky and a tight model on real data, audited side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from keepmum.cli._app import Exit
+from keepmum.cli._inputs import Case, cores
+from keepmum.cli._runs import new_run
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal, command
+from keepmum.cli.audit import measure
+from keepmum.settings import EffortSettings
+
+if TYPE_CHECKING:
+    from keepmum.report import Report
+
+PEOPLE = 20_000
+SHOWN = "membership/loss"
+NO_HOW = EffortSettings()
+NAMES = {"leaky": "overfit random forest", "tight": "logistic regression"}
+
+
+def demo(
+    *,
+    out: Annotated[Path | None, Parameter(help="Folder to write into; .keepmum/runs/… unless said.")] = None,
+    how: Annotated[EffortSettings, Parameter(name="*", group="How")] = NO_HOW,
+    common: Options = DEFAULTS,
+) -> int:
+    """Audit a leaky and a tight model on bundled data and show them side by side.
+
+    20,000 people of the UCI Adult census data; half of them, drawn at random, train both models. No network is used.
+    """
+    terminal = common.terminal
+    folder = out or new_run()
+    with cores(how.jobs):
+        terminal.say(f"Training two models on {PEOPLE // 2:,} of {PEOPLE:,} people (UCI Adult, CC BY 4.0) …")
+        members, others, models = train(how.seed)
+        reports: dict[str, Report] = {}
+        for name, model in models.items():
+            terminal.say(f"Auditing the {name} model: {NAMES[name]} …")
+            options = {"seed": how.seed, "effort": how.effort.value, "seconds": how.budget}
+            source = {"command": command(), "data": "UCI Adult, doi:10.24432/C5XW20, CC BY 4.0", "model": NAMES[name]}
+            case = Case(model, members, others, None, source, options)
+            reports[name] = measure(case, folder / name, terminal)
+    page = _compare(reports, folder)
+    _show(reports, terminal)
+    terminal.show(f"Reports: {folder / 'leaky' / 'report.html'}, {folder / 'tight' / 'report.html'}")
+    terminal.show(f"Side by side: {page}")
+    if common.json:
+        terminal.data("{" + ",".join(f'"{name}":{report.to_json()}' for name, report in reports.items()) + "}")
+    return Exit.DONE
+
+
+def train(seed: int, people: int = PEOPLE) -> tuple[Any, Any, dict[str, Any]]:
+    """Members and non-members, divided at random, and a leaky and a tight model of the members."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    from keepmum.data import Records
+    from keepmum.datasets import load_adult
+
+    X, y = load_adult(people, seed)
+    half = len(y) // 2
+    labels = y.to_numpy()
+    members, others = Records(X[:half], labels[:half]), Records(X[half:], labels[half:])
+    models = {}
+    for name, last in {
+        "leaky": RandomForestClassifier(random_state=seed),
+        "tight": LogisticRegression(C=0.05, max_iter=1000),
+    }.items():
+        columns = make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore", min_frequency=20), make_column_selector(dtype_exclude="number")),
+            (StandardScaler(), make_column_selector(dtype_include="number")),
+        )
+        models[name] = make_pipeline(columns, last).fit(members.X, members.y)
+    return members, others, models
+
+
+def _compare(reports: dict[str, Report], folder: Path) -> Path:
+    from keepmum.cli.compare import write_page
+
+    return write_page(
+        [(f"{name}: {NAMES[name]}", report) for name, report in reports.items()], folder / "comparison.html"
+    )
+
+
+def _show(reports: dict[str, Report], terminal: Terminal) -> None:
+    """Both models, line by line: attack, what one could guess without the model, what the attack does to strangers."""
+    from rich.table import Table
+
+    table = Table("", *(f"{name}: {NAMES[name]}" for name in reports), title=f"Attack {SHOWN}", title_justify="left")
+    found = {name: report[SHOWN] for name, report in reports.items()}
+    table.add_row("the audit says", *(report.outcome.replace("_", " ") for report in reports.values()))
+    rows = (
+        ("attack, AUC", "metrics", "auc"),
+        ("baseline without the model, AUC", "baseline", "auc"),
+        ("control on people never seen, AUC", "control", "auc"),
+        ("members found, 1 % wrongly accused", "metrics", "tpr_at_fpr_0.01"),
+    )
+    for label, part, metric in rows:
+        table.add_row(label, *(str(getattr(finding, part).get(metric, "")) for finding in found.values()))
+    terminal.result.print(table)
+    for name, report in reports.items():
+        terminal.show(f"{name}: {report.verdict}")

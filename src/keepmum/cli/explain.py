@@ -1,0 +1,89 @@
+"""``keepmum explain``: what a word in a report means."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from keepmum.cli._app import Exit
+from keepmum.cli._terminal import DEFAULTS, Options
+from keepmum.errors import ConfigError
+
+OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "leak": "Members are told from others better than chance allows, after paying for all attacks of the audit "
+        "(Holm, 5 %). How strong the leak is, the metrics say.",
+        "no_leak_found": "The attack did not tell members from others better than chance allows. A leak smaller than "
+        "the stated power, or one that another attack would find, may be there: absence of evidence is all that a test "
+        "shows.",
+        "inconclusive": "The numbers cannot be believed or cannot decide: too few people, or a split that can be told "
+        "apart without the model, or an instrument that failed its own test. The reason stands beside it.",
+        "not_applicable": "The attack needs something that this model or these records do not offer.",
+        "skipped": "The attack was asked for and not played, because the budget of time or queries was spent.",
+        "error": "The attack failed; the others are not touched by that. The reason stands beside it.",
+    }
+)
+
+
+def explain(
+    word: Annotated[
+        str,
+        Parameter(name="ID", help="Attack (membership/loss), outcome (inconclusive), metric (auc) or policy (tre)."),
+    ],
+    /,
+    *,
+    common: Options = DEFAULTS,
+) -> int:
+    """Explain an attack, an outcome, a metric or a policy."""
+    entry = _entry(word)
+    terminal = common.terminal
+    for name, value in entry.items():
+        text = ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
+        terminal.show(text if name in ("id", "text") else f"{name}: {text}")
+        if name in ("id", "text"):
+            terminal.show("")
+    if common.json:
+        terminal.data(json.dumps(entry))
+    return Exit.DONE
+
+
+def _entry(word: str) -> dict[str, Any]:
+    """What is known of a word.
+
+    Raises:
+      ConfigError: Nothing.
+    """
+    from keepmum.attacks import attack_classes
+    from keepmum.policy import METRICS, POLICIES
+    from keepmum.settings import did_you_mean
+
+    attacks = {cls.id: cls for cls in attack_classes()}
+    short = {name.split("/", 1)[1]: name for name in attacks}
+    plain = word.removesuffix(":per-class")
+    name = short.get(plain, plain)
+    if name in attacks:
+        return _attack(attacks[name])
+    if word in OUTCOMES:
+        return {"id": word, "kind": "outcome of a finding", "text": OUTCOMES[word]}
+    if word in METRICS:
+        return {"id": word, "kind": "metric", "text": METRICS[word]}
+    if word in POLICIES:
+        return {"id": word, "kind": "policy", "text": POLICIES[word].describe()}
+    near = did_you_mean(word, [*attacks, *short, *OUTCOMES, *METRICS, *POLICIES])
+    raise ConfigError(
+        f"nothing is called {word!r}{f'; did you mean {near}?' if near else ': see keepmum list attacks'}"
+    )
+
+
+def _attack(cls: Any) -> dict[str, Any]:
+    story, _, tail = inspect.cleandoc(cls.__doc__ or "").partition("\nReferences:\n")
+    entry = {"id": cls.id, "text": story.strip(), "access": cls.needs.access}
+    entry["references"] = [line.strip() for line in tail.splitlines() if line.strip()] or list(cls.references)
+    if hasattr(cls, "per_class"):
+        entry["variant"] = f"{cls.id}:per-class compares each record with others of its own class"
+    return entry

@@ -1,0 +1,66 @@
+"""``keepmum plan``: what an audit would do, before it does it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from keepmum.cli._app import Exit
+from keepmum.cli._inputs import configured, cores, read_case
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal
+from keepmum.cli.audit import NO_DATA, NO_HOW, NO_TARGET, Data, How, Model, Scores, Target
+from keepmum.errors import ConfigError
+
+if TYPE_CHECKING:
+    from keepmum._plan import Plan
+
+
+def plan(
+    model: Model = None,
+    /,
+    *,
+    scores: Scores = None,
+    target: Target = NO_TARGET,
+    data: Data = NO_DATA,
+    how: How = NO_HOW,
+    common: Options = DEFAULTS,
+) -> int:
+    """Tell what an audit would play, ask and cost, and what the records can show at all.
+
+    Takes the options of audit. Nothing is attacked and nothing is written.
+    """
+    from keepmum.audit import plan as make_plan
+
+    if scores is not None and model is not None:
+        raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
+    terminal = common.terminal
+    settings = configured(model, target, data, how, common.config)
+    case = read_case(settings, scores)
+    options = {name: case.options[name] for name in ("attacks", "seed", "classes", "max_queries")}
+    with cores(settings.audit.jobs):
+        made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
+    _show(made, terminal)
+    if common.json:
+        terminal.data(json.dumps(asdict(made), default=str))
+    return Exit.DONE
+
+
+def _show(made: Plan, terminal: Terminal) -> None:
+    from rich.table import Table
+
+    table = Table(
+        "attack", "queries", "seconds", "why not", title=f"Plan with {made.access} access", title_justify="left"
+    )
+    for row in made.rows:
+        cost = (f"{row.queries:,}", f"{row.seconds:.1f}") if row.applicable else ("", "")
+        table.add_row(row.attack, *cost, row.reason)
+    terminal.result.print(table)
+    terminal.show(
+        f"{made.members:,} members, {made.nonmembers:,} non-members; {made.queries:,} rows asked in all "
+        f"(answers are shared), about {made.seconds:.0f} s."
+    )
+    terminal.show(f"These records resolve false positive rates down to {made.resolvable_fpr:.2%}, and show an AUC of")
+    terminal.show(f"{made.detectable_auc:.3f} or more in 4 of 5 audits.")
+    for metric, why in made.refused.items():
+        terminal.show(f"{metric} will be refused: {why}.")
