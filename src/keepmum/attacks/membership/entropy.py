@@ -25,7 +25,7 @@ class Entropy(SignalAttack[ScoreTarget]):
 
     id: ClassVar[str] = "membership/entropy"
     needs: ClassVar[type[ScoreTarget]] = ScoreTarget
-    references: ClassVar[tuple[str, ...]] = ("arXiv:1806.01246", "arXiv:2003.10595")
+    references: ClassVar[tuple[str, ...]] = ("arXiv:1610.05820", "arXiv:2003.10595")
 
     def signal(self, target: ScoreTarget, records: Records) -> Scores:
         """Negative Shannon entropy in nats; 0 log 0 = 0."""
