@@ -42,7 +42,7 @@ test: $(DEV)  ## Run all tests
 
 check: lint docs  ## Lint, format, types, layers, documentation
 
-lint: $(DEV)
+lint: $(DEV)  ## Lint, format, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict src

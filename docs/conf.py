@@ -4,7 +4,7 @@ import keepmum
 
 project = "keepmum"
 author = "the keepmum authors"
-copyright = "the keepmum authors"  # noqa: A001
+copyright = "the keepmum authors"
 release = version = keepmum.__version__
 
 extensions = [
