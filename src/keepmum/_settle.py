@@ -35,14 +35,14 @@ def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
 def doubts(instrument: Mapping[str, Check]) -> list[str]:
     """Why findings about members and non-members cannot be believed, if so."""
     words = {
+        "power": "too few people",
         "blind_baseline": "the split leaks, not the model",
         "positive_control": "the instrument would not have seen a leak",
         "negative_control": "the instrument raises false alarms",
         "overlap": "most records stand on both sides",
         "direction": "members and non-members may be swapped",
-        "power": "too few people",
     }
-    return [f"{words[name]} ({instrument[name].explanation})" for name in words if _failed(instrument, name)]
+    return [f"{words[name]}. {instrument[name].explanation}" for name in words if _failed(instrument, name)]
 
 
 def _failed(instrument: Mapping[str, Check], name: str) -> bool:

@@ -109,7 +109,7 @@ def audit(
       nonmembers: ``(X, y)`` of people like the members that the model was not trained on.
       population: ``(X, y)`` that the attacker has of their own; where there is none, attacks that need some take
         non-members for it, each half for the other.
-      attacks: Ids or patterns ("membership/*", "-membership/entropy" takes out), or attacks; all by default.
+      attacks: Ids or patterns (``"membership/*"``, ``"-membership/entropy"`` takes out), or attacks; all by default.
       seed: The same seed gives the same report.
       effort: "quick", "standard" or "thorough".
       prior: Declared share of members among the people that an attacker asks about, for the precision.
@@ -132,9 +132,10 @@ def audit(
       UnsafeFileError: A model file is refused.
     """
     settings = _settings(seed, effort, prior, delta, slices, max_queries, seconds)
+    chosen = choose(attacks)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes)
-    under_way = _prepare(target, split, settings, choose(attacks), dict(source or {}))
+    under_way = _prepare(target, split, settings, chosen, dict(source or {}))
     folder = None if out is None else RunFolder(Path(out), under_way.key)
     if folder is not None:
         folder.open(under_way.manifest())
@@ -159,10 +160,11 @@ def plan(
 
     The model is asked about a few rows, to learn how long an answer takes.
     """
+    chosen = choose(attacks)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes)
     clean = _fit_queries(remove_overlap(split)[0], Settings(seed=seed, max_queries=max_queries))
-    return draw_up(target, clean, choose(attacks))
+    return draw_up(target, clean, chosen)
 
 
 def _settings(

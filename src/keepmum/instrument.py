@@ -24,6 +24,7 @@ from keepmum.stats.roc import auc, auc_value
 ALARM = 0.01
 """Level of each test of the instrument: it may stop an audit wrongly in one of a hundred."""
 TWIN_SIZE = 2_000
+TWIN_LABELS = 10
 FOLDS = 5
 
 
@@ -60,6 +61,8 @@ def blind_baseline(split: Split, seed: int, most: int) -> Check:
         return Check("blind_baseline", None, f"Not done: {few} records on one side, {2 * FOLDS} are needed.")
     pool = members.join(nonmembers)
     X = np.column_stack([encode(pool), _codes(pool.y)])
+    columns = X.shape[1] - 1
+    X = X[:, np.isfinite(X).any(axis=0)]
     truth = np.arange(len(pool)) < len(members)
     fold = np.empty(len(pool), dtype=np.intp)
     for side in (truth, ~truth):
@@ -68,7 +71,6 @@ def blind_baseline(split: Split, seed: int, most: int) -> Check:
         results = [_cross_validate(X, truth, fold, learner) for learner in _learners(seed)]
     best = max(results, key=lambda result: result.estimate.value)
     separates = min(1.0, len(results) * min(result.p_value for result in results)) <= ALARM
-    columns = X.shape[1] - 1
     seen = f"{columns} columns and the label" if columns else "the label only, as no record columns were given"
     text = f"Without the model (from {seen}) members and non-members can be told apart with AUC {best.estimate}: "
     text += "the split itself tells them apart." if separates else "no better than chance can explain."
@@ -119,23 +121,31 @@ def positive_control(split: Split, seed: int) -> Check:
     rng = np.random.default_rng([seed, 0x7477696E])
     members, nonmembers = (_sample(side, TWIN_SIZE, rng) for side in (split.members, split.nonmembers))
     pool = members.join(nonmembers)
-    X, m = encode(pool), len(members)
-    labels = rng.integers(0, 2, len(pool))
-    if X.shape[1]:
-        from sklearn.ensemble import ExtraTreesClassifier
-
-        twin = ExtraTreesClassifier(20, random_state=seed % 2**32).fit(np.nan_to_num(X[:m]), np.r_[0, 1, labels[2:m]])
-        labels[: min(2, m)] = (0, 1)[: min(2, m)]
-        answers = twin.predict_proba(np.nan_to_num(X))
-    else:
-        right = np.where(np.arange(len(pool)) < m, labels, rng.integers(0, 2, len(pool)))
-        answers = np.eye(2)[right]
-    scores = answers[np.arange(len(pool)), labels]
+    X, m = np.nan_to_num(encode(pool)), len(members)
+    scores = _twin_scores(X, m, rng) if X.shape[1] else _simulated_scores(len(pool), m, rng)
     area, p_value = auc(scores[:m], scores[m:]), membership_p_value(scores[:m], scores[m:])
     caught = p_value <= ALARM
     kind = "trained" if X.shape[1] else "simulated"
     text = f"A twin {kind} to memorize {m:,} members was {'caught' if caught else 'NOT caught'} (AUC {area})."
     return Check("positive_control", caught, text, {"auc": area}, {"members": m, "nonmembers": len(nonmembers)})
+
+
+def _twin_scores(X: NDArray[np.float64], members: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Probability that a forest grown on the members gives to everybody's random label."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    labels = rng.integers(0, TWIN_LABELS, len(X))
+    twin = ExtraTreesClassifier(20, random_state=int(rng.integers(2**31))).fit(X[:members], labels[:members])
+    known = np.flatnonzero(np.isin(labels, twin.classes_))
+    scores = np.zeros(len(X))
+    place = np.searchsorted(twin.classes_, labels[known])
+    scores[known] = twin.predict_proba(X[known])[np.arange(len(known)), place]
+    return scores
+
+
+def _simulated_scores(people: int, members: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """What a twin without record columns would have said: right on every member, guessing elsewhere."""
+    return np.where(np.arange(people) < members, 1.0, rng.integers(0, TWIN_LABELS, people) == 0).astype(np.float64)
 
 
 def negative_control(ledger: Mapping[str, Ledger], seed: int) -> Check:

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
+
 import zoo
 from keepmum.attacks import Context, attack_classes, default_attacks
 from keepmum.attacks.membership import MembershipAttack
@@ -83,7 +84,7 @@ def test_names_the_access_that_it_lacks(attack):
 
     reason = attack.inapplicable(Mute())
     if reason is None:
-        with pytest.raises(NotApplicableError, match="."):
+        with pytest.raises(NotApplicableError, match="at hand|classifier|columns"):
             attack.run(Mute(), zoo.split(), Context())
     else:
         assert attack.needs.access in reason
