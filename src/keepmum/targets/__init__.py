@@ -1,27 +1,28 @@
 """What is attacked, as far as it can be reached."""
 
-from typing import Any
-
 from keepmum.targets._base import GradientTarget, LabelTarget, RegressionTarget, ScoreTarget, Target
-from keepmum.targets.function import FunctionScores
+from keepmum.targets._sandbox import Limits
+from keepmum.targets.coerce import as_target
+from keepmum.targets.files import load
+from keepmum.targets.function import FunctionScores, from_callable
+from keepmum.targets.inspection import FileFinding, Severity, inspect
 from keepmum.targets.recorded import RecordedScores
 from keepmum.targets.sklearn import from_sklearn
 
-
-
-def as_target(model: Any, labels: Any = None, classes: Any = None) -> Target:
-    """A target for whatever was given."""
-    return model if isinstance(model, Target) else from_sklearn(model)
-
-
 __all__ = [
+    "FileFinding",
     "FunctionScores",
     "GradientTarget",
     "LabelTarget",
+    "Limits",
     "RecordedScores",
     "RegressionTarget",
     "ScoreTarget",
+    "Severity",
     "Target",
     "as_target",
+    "from_callable",
     "from_sklearn",
+    "inspect",
+    "load",
 ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.errors import TargetError
-from keepmum.targets._base import Floats, ScoreTarget
+from keepmum.targets._base import Floats, ScoreTarget, check_probabilities
 
 
 class RecordedScores(ScoreTarget):
@@ -18,15 +17,19 @@ class RecordedScores(ScoreTarget):
     Args:
       answers: ``(n, K)`` probabilities; row ``i`` belongs to the record with id ``i``.
       classes: ``(K,)`` labels in the order of the columns.
+
+    Raises:
+      TargetError: The answers are no probabilities.
     """
 
     def __init__(self, answers: NDArray[Any], classes: NDArray[Any]) -> None:
         super().__init__(classes)
-        self._answers = np.asarray(answers, dtype=np.float64)
+        self._answers = check_probabilities(answers, len(answers), len(self.classes))
         self.notes.append("Recorded answers: the model itself was not at hand, so nothing beyond them could be asked.")
 
     def _predict_proba(self, records: Records) -> Floats:
-        if records.ids is None or (len(records.ids) and int(records.ids.max()) >= len(self._answers)):
+        ids = records.ids
+        if ids is None or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < len(self._answers)):
             raise TargetError("recorded answers know only the recorded records: this attack needs the model itself")
-        answers: Floats = self._answers[records.ids]
+        answers: Floats = self._answers[ids]
         return answers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,29 @@ from keepmum.errors import TargetError
 from keepmum.targets._base import Floats, Indices, LabelTarget, RegressionTarget, ScoreTarget
 
 
-def _ask(method: Any, records: Records) -> Any:
-    """Ask the model; what it raises about the records becomes one line."""
+def answer_of(method: Callable[[Any], Any], records: Records) -> Any:
+    """Ask the model; what it raises about the records becomes one line.
+
+    Raises:
+      TargetError: The model could not answer.
+    """
     try:
         return method(records.X)
-    except TargetError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as err:
-        first = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
-        raise TargetError(f"the model could not answer about these records ({type(err).__name__}: {first})") from err
+    except _failures() as err:
+        first = (str(err).strip().splitlines() or ["no reason given"])[0][:300]
+        raise TargetError(
+            f"the model could not answer about these records ({type(err).__name__}: {first}): give it the columns and "
+            "types that it was trained on"
+        ) from err
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What models raise about records; LightGBM's error has no common base with the others."""
+    usual = (ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, ArithmeticError)
+    lightgbm = sys.modules.get("lightgbm.basic")
+    polars = sys.modules.get("polars.exceptions")
+    extra = [getattr(lightgbm, "LightGBMError", None), getattr(polars, "PolarsError", None)]
+    return (*usual, *(error for error in extra if error is not None))
 
 
 class SklearnScores(ScoreTarget):
@@ -32,10 +48,11 @@ class SklearnScores(ScoreTarget):
 
     @property
     def internals(self) -> Any:
+        """The model itself."""
         return self._model
 
     def _predict_proba(self, records: Records) -> Floats:
-        return np.asarray(_ask(self._model.predict_proba, records), dtype=np.float64)
+        return np.asarray(answer_of(self._model.predict_proba, records), dtype=np.float64)
 
 
 class SklearnMargins(ScoreTarget):
@@ -48,12 +65,13 @@ class SklearnMargins(ScoreTarget):
 
     @property
     def internals(self) -> Any:
+        """The model itself."""
         return self._model
 
     def _predict_proba(self, records: Records) -> Floats:
         from scipy.special import expit, softmax
 
-        margin = np.asarray(_ask(self._model.decision_function, records), dtype=np.float64)
+        margin = np.asarray(answer_of(self._model.decision_function, records), dtype=np.float64)
         if margin.ndim == 1:
             return np.column_stack([expit(-margin), expit(margin)])
         return np.asarray(softmax(margin, axis=1))
@@ -68,10 +86,11 @@ class SklearnLabels(LabelTarget):
 
     @property
     def internals(self) -> Any:
+        """The model itself."""
         return self._model
 
     def _predict(self, records: Records) -> Indices:
-        return self.positions(np.asarray(_ask(self._model.predict, records)).ravel())
+        return self.positions(np.asarray(answer_of(self._model.predict, records)).ravel())
 
 
 class SklearnValues(RegressionTarget):
@@ -83,10 +102,11 @@ class SklearnValues(RegressionTarget):
 
     @property
     def internals(self) -> Any:
+        """The model itself."""
         return self._model
 
     def _predict_value(self, records: Records) -> Floats:
-        return np.asarray(_ask(self._model.predict, records), dtype=np.float64)
+        return np.asarray(answer_of(self._model.predict, records), dtype=np.float64)
 
 
 def from_sklearn(model: Any) -> LabelTarget | RegressionTarget:
@@ -95,20 +115,47 @@ def from_sklearn(model: Any) -> LabelTarget | RegressionTarget:
     Raises:
       TargetError: The estimator is not fitted, or predicts several outputs at once.
     """
-    if not hasattr(model, "predict"):
-        raise TargetError(f"expected a fitted model with predict or predict_proba, got {type(model).__name__}")
+    if isinstance(model, type) or not _answers(model, "predict"):
+        raise TargetError(f"expected a fitted model with predict or predict_proba, got {_name(model)}")
+    if not _is_fitted(model):
+        raise TargetError(f"expected a fitted model, got {_name(model)} before fit: fit it first")
     if _is_regressor(model):
+        _refuse_several(getattr(model, "n_outputs_", 1) > 1)
         return SklearnValues(model)
     classes = getattr(model, "classes_", None)
     if classes is None:
-        raise TargetError(f"expected a fitted classifier, got {type(model).__name__} without classes_: fit it first")
-    if isinstance(classes, list):
-        raise TargetError("expected a model with one output, got one that predicts several: audit each output alone")
+        raise TargetError(f"expected a classifier or a regressor, got {_name(model)}, which has no classes")
+    several = isinstance(classes, list) and len(classes) > 0 and np.ndim(classes[0]) > 0
+    _refuse_several(several or getattr(model, "multilabel_", False) is True)
+    classes = np.asarray(classes)
     if _answers(model, "predict_proba"):
         return SklearnScores(model, classes)
     if _answers(model, "decision_function") and not _pairwise(model):
         return SklearnMargins(model, classes)
     return SklearnLabels(model, classes)
+
+
+def _name(model: Any) -> str:
+    return f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+
+
+def _refuse_several(several: bool) -> None:
+    if several:
+        raise TargetError("expected a model with one output, got one that predicts several: audit each output alone")
+
+
+def _is_fitted(model: Any) -> bool:
+    """As the model itself says it; a model that says nothing is fitted if it has attributes that fitting sets."""
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return False
+    except TypeError:  # no scikit-learn estimator, but something that behaves like one
+        return True
+    return True
 
 
 def _answers(model: Any, method: str) -> bool:

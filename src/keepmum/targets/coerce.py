@@ -1,0 +1,53 @@
+"""One door for everything that can be audited."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from keepmum.data import Records
+from keepmum.errors import TargetError
+from keepmum.targets._base import Target
+from keepmum.targets.sklearn import from_sklearn
+
+PROBE_ROWS = 2
+
+
+def as_target(
+    model: Any, labels: Any, classes: Any = None, *, probe: Records | None = None, allow_pickle: bool = False
+) -> Target:
+    """Target for a target, a model file, a fitted estimator or a callable.
+
+    Args:
+      model: What is to be audited.
+      labels: Labels of the records, from which a callable's classes are inferred.
+      classes: ``(K,)`` labels in the order of the probabilities, for models that do not tell them.
+      probe: Records of which a callable is asked two once, to learn its number of classes.
+      allow_pickle: See `keepmum.targets.files.load`.
+
+    Raises:
+      TargetError: It is none of these.
+      UnsafeFileError: A file that is refused.
+    """
+    if isinstance(model, Target):
+        return model
+    if isinstance(model, (str, os.PathLike)):
+        from keepmum.targets.files import load
+
+        return load(model, allow_pickle=allow_pickle, classes=classes)
+    if isinstance(model, type) or hasattr(model, "predict"):
+        return from_sklearn(model)
+    if callable(model):
+        from keepmum.targets.function import from_callable
+
+        few = None if probe is None else _few(probe)
+        return from_callable(model, classes, labels, few)
+    raise TargetError(
+        f"expected a fitted model, a function that returns probabilities, or a model file, got {type(model).__name__}"
+    )
+
+
+def _few(records: Records) -> Records:
+    import numpy as np
+
+    return records.take(np.arange(min(PROBE_ROWS, len(records))))
