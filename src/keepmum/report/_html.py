@@ -1,0 +1,93 @@
+"""The report as one page that needs nothing else: no network, no fonts, no libraries."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from keepmum.report import _svg, _view
+from keepmum.report import _words as words
+from keepmum.report._report import Report
+from keepmum.report.compare import compare
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(report: Report) -> str:
+    """The whole report as a page."""
+    notes, axis = _view.Footnotes(), _view.axis(report)
+    sentence, meaning = words.consequence(report)
+    histograms = [
+        (f, picture)
+        for i, f in enumerate(words.by_strength(report.findings))
+        if (picture := _svg.histogram_svg(f, f"h{i}"))
+    ]
+    return _page(
+        "report.html",
+        report=report,
+        sentence=sentence,
+        meaning=meaning,
+        rows=_view.rows(report, notes, axis),
+        checks=_view.checks(report, notes, axis),
+        notes=notes,
+        axis=axis,
+        roc=_svg.roc_svg(report),
+        rates=_svg.rates_svg(report),
+        histograms=histograms,
+    )
+
+
+def render_comparison(named: Sequence[tuple[str, Report]]) -> str:
+    """Several reports side by side; of exactly two, the differences too."""
+    notes, axis = _view.Footnotes(), _view.axis(*(report for _, report in named))
+    ids = list(
+        dict.fromkeys(f.id for _, r in named for f in words.by_strength(r.findings) if f.outcome in words.MEASURED)
+    )
+    found = [{f.id: f for f in r.findings if f.outcome in words.MEASURED} for _, r in named]
+    table = [(name, [_view.row(f[name], notes, axis) if name in f else None for f in found]) for name in ids]
+    return _page(
+        "compare.html",
+        named=named,
+        table=[(name, cells) for name, cells in table if any(c and "auc" in c.finding.metrics for c in cells)],
+        other=[(name, cells) for name, cells in table if not any(c and "auc" in c.finding.metrics for c in cells)],
+        notes=notes,
+        axis=axis,
+        changed=compare(named[0][1], named[1][1]) if len(named) == 2 else None,
+        rocs=_svg.rocs_svg(named),
+    )
+
+
+def card(report: Report) -> str:
+    """A short form for notebooks, with styles that touch nothing else."""
+    sentence, meaning = words.consequence(report)
+    rows = _view.rows(report, _view.Footnotes(), _view.Axis())
+    return _environment().get_template("card.html").render(report=report, sentence=sentence, meaning=meaning, rows=rows)
+
+
+def _page(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("keepmum.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.globals.update(v=_view, w=words, evidence=words.EVIDENCE, script_hash=_script_hash(made))
+    return made
+
+
+def _script_hash(environment: Environment) -> str:
+    """What the page's own policy names the one script by that may run."""
+    script = environment.get_template("script.js").render()
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

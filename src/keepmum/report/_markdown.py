@@ -1,0 +1,100 @@
+"""Markdown, for step summaries and pull requests."""
+
+from __future__ import annotations
+
+import re
+
+from keepmum.findings import Finding
+from keepmum.report._report import Report
+from keepmum.report._words import (
+    CHECKS,
+    EVIDENCE,
+    MEASURED,
+    OUTCOMES,
+    STATUSES,
+    TPRS,
+    by_strength,
+    consequence,
+    family_question,
+    metric_text,
+    p_text,
+    seen,
+)
+
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def markdown(report: Report) -> str:
+    """The verdict, what was measured, the instrument check, coverage and limits."""
+    sentence, meaning = consequence(report)
+    lines = [f"## keepmum: {OUTCOMES[report.outcome]}", "", f"**{_text(sentence)}**", ""]
+    lines += [_text(meaning), ""] if meaning else []
+    return "\n".join([*lines, *_measured(report), *_instrument(report), *_coverage(report), *_limits(report)]) + "\n"
+
+
+def _measured(report: Report) -> list[str]:
+    findings = [f for f in by_strength(report.findings) if f.outcome in MEASURED]
+    if not findings:
+        return ["No attack was measured.", ""]
+    head = [
+        "attack",
+        "outcome",
+        "AUC",
+        "baseline",
+        "control",
+        *(f"TPR at {fpr} FPR" for fpr in TPRS.values()),
+        "adj. p",
+    ]
+    rows = [_row(head), _row(["---"] * len(head))]
+    rows += [
+        _row([_text(finding.id), OUTCOMES[finding.outcome], *_numbers(finding), p_text(finding.adjusted_p_value)])
+        for finding in findings
+    ]
+    return ["### What was measured", "", *rows, ""]
+
+
+def _numbers(finding: Finding) -> list[str]:
+    sides = [finding.metrics, finding.baseline, finding.control]
+    aucs = [metric_text("auc", side["auc"]) if "auc" in side else "–" for side in sides]
+    rates = [
+        metric_text(name, finding.metrics[name]) if name in finding.metrics else _text(finding.refused.get(name, "–"))
+        for name in TPRS
+    ]
+    return [*aucs, *rates]
+
+
+def _instrument(report: Report) -> list[str]:
+    words = {True: "passed", False: "**failed**", None: "not done"}
+    rows = [
+        _row([_text(CHECKS.get(name, name)), words[check.passed], _text(seen(check))])
+        for name, check in report.instrument.items()
+    ]
+    return (
+        ["### Instrument check", "", _row(["check", "result", "what was seen"]), _row(["---"] * 3), *rows, ""]
+        if rows
+        else []
+    )
+
+
+def _coverage(report: Report) -> list[str]:
+    rows = [
+        _row([name, family_question(name), STATUSES.get(part.status, _text(part.status)), _text(part.reason)])
+        for name, part in report.coverage.items()
+    ]
+    head = [_row(["family", "question", "status", "why"]), _row(["---"] * 4)]
+    missed = [f for f in report.findings if f.outcome not in MEASURED]
+    not_run = [f"- {_text(f.id)}: {OUTCOMES[f.outcome]}. {_text(f.reason)}" for f in missed]
+    return ["### What was tested, and what was not", "", *(head + rows if rows else []), "", *not_run, ""]
+
+
+def _limits(report: Report) -> list[str]:
+    return ["### Limits", "", *(f"- {_text(limit)}" for limit in report.limits), f"- {EVIDENCE}"]
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(text: str) -> str:
+    """One line in which nothing is markup."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))

@@ -1,0 +1,96 @@
+"""Write a report to disk: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from keepmum.errors import ConfigError
+from keepmum.report._report import Report
+
+
+def save(report: Report, folder: Path) -> Path:
+    """Write ``report.json`` and ``report.html`` into a folder, made if missing, and return the path of the page.
+
+    Raises:
+      ConfigError: The folder cannot be written.
+    """
+    data, page = report.to_json() + "\n", report.to_html()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise ConfigError(_unwritable(folder, err)) from err
+    _replace(folder / "report.json", data)
+    _replace(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def write(report: Report, path: Path) -> Path:
+    """Write the report in the format that the file's extension names, and return the path.
+
+    Raises:
+      ConfigError: The extension is unknown, or the file cannot be written.
+    """
+    render = next((make for end, make in FORMATS.items() if path.name.lower().endswith(end)), None)
+    if render is None:
+        raise ConfigError(f"expected a file name that ends in {', '.join(FORMATS)}, got {path.name!r}")
+    text = render(report)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise ConfigError(_unwritable(path.parent, err)) from err
+    _replace(path, text)
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the file and rename: a reader sees the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(path)
+    except OSError as err:
+        raise ConfigError(_unwritable(path, err)) from err
+    finally:
+        _forget(beside)
+
+
+def _forget(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # the folder is unwritable or no folder, which the caller tells
+        return
+
+
+def _unwritable(path: Path, err: OSError) -> str:
+    return f"expected a place to write {path}, got {err.strerror or err}: choose another with --out"
+
+
+def _markdown(report: Report) -> str:
+    from keepmum.report._markdown import markdown
+
+    return markdown(report)
+
+
+def _sarif(report: Report) -> str:
+    from keepmum.report._sarif import sarif
+
+    return sarif(report)
+
+
+def _junit(report: Report) -> str:
+    from keepmum.report._junit import junit
+
+    return junit(report)
+
+
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    ".html": Report.to_html,
+    ".json": lambda report: report.to_json() + "\n",
+    ".md": _markdown,
+    ".sarif": _sarif,
+    ".junit.xml": _junit,
+    ".xml": _junit,
+    ".csv": lambda report: report.frame().to_csv(index=False, lineterminator="\n"),
+}

@@ -1,0 +1,175 @@
+"""The report in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from keepmum.findings import Finding, Outcome
+from keepmum.report import _words as words
+from keepmum.report._report import Report
+from keepmum.report._view import check_result, coverage
+from keepmum.stats import Estimate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES = {
+    Outcome.LEAK: "bold red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.ERROR: "yellow",
+    Outcome.NO_LEAK_FOUND: "cyan",
+}
+BADGES = {Outcome.LEAK: "LEAK", Outcome.NO_LEAK_FOUND: "NO LEAK FOUND"}
+NEXT = {
+    Outcome.LEAK: (
+        "Train with more regularization or more people (for trees: larger leaves), give out labels or rounded scores "
+        "instead of scores, and audit again."
+    ),
+    Outcome.NO_LEAK_FOUND: "Read under Coverage what was not tested before you rely on this.",
+    Outcome.INCONCLUSIVE: "Fix what the reason names (a fair random split, or more people) and audit again.",
+}
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Verdict, what was measured, instrument, coverage, and what to do next, in 80 columns; sense needs no color."""
+    from rich.text import Text
+
+    sentence, meaning = words.consequence(report)
+    style = STYLES.get(report.outcome, "")
+    badge = BADGES.get(report.outcome, words.OUTCOMES[report.outcome].upper())
+    console.print(Text.assemble((badge, style), "  ", (sentence, "bold")))
+    if meaning:
+        console.print(Text(meaning))
+    console.print()
+    _print_tables(report, console)
+    _print_pairs(console, "Instrument", _instrument(report))
+    _print_pairs(console, "Coverage", _coverage(report))
+    console.print(Text.assemble(("Next  ", "bold"), NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])))
+    console.print(Text("Evidence, not a certificate.", style="dim"))
+
+
+def _print_tables(report: Report, console: Console) -> None:
+    from rich.text import Text
+
+    measured = [f for f in words.by_strength(report.findings) if f.outcome in words.MEASURED]
+    ranked = [f for f in measured if "auc" in f.metrics]
+    if ranked:
+        console.print(findings_table(ranked))
+        console.print(Text(f"found: share of members found at {_rate(ranked)[1]} false alarms.", style="dim"))
+        console.print()
+    for finding in [f for f in measured if f not in ranked]:
+        console.print(_line(finding, finding.reason or finding.explanation))
+    for finding in report.findings:
+        if finding.outcome not in words.MEASURED:
+            console.print(_line(finding, finding.reason))
+    if len(ranked) < len(report.findings):
+        console.print()
+
+
+def _line(finding: Finding, said: str) -> Text:
+    from rich.text import Text
+
+    outcome = (words.OUTCOMES[finding.outcome], STYLES.get(finding.outcome, "dim"))
+    return Text.assemble((finding.id, "bold"), "  ", outcome, f": {said}" if said else "")
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Attacks with AUC, baseline and control, and the share of members found at a low rate of false alarms."""
+    table = _table("attack", "outcome", "AUC [95 %]", "base", "control", "found")
+    rate, _ = _rate(findings)
+    for finding in findings:
+        numbers = [_area(side) for side in (finding.baseline, finding.control)]
+        found = words.metric_value(rate, finding.metrics[rate]) if rate in finding.metrics else "refused"
+        area = words.metric_text("auc", finding.metrics["auc"])
+        table.add_row(*_named(finding), _plain(area), *numbers, found)
+    return table
+
+
+def comparison_table(named: Sequence[tuple[str, Report]]) -> Table:
+    """Every attack on every model: outcome, AUC with interval, baseline and control."""
+    table = _table("attack", "model", "outcome", "AUC [95 %]", "base", "control")
+    ids = dict.fromkeys(f.id for _, report in named for f in words.by_strength(report.findings) if "auc" in f.metrics)
+    for attack in ids:
+        for name, report in named:
+            for finding in (f for f in report.findings if f.id == attack and "auc" in f.metrics):
+                label, outcome = _named(finding)
+                numbers = [_area(side) for side in (finding.baseline, finding.control)]
+                area = words.metric_text("auc", finding.metrics["auc"])
+                table.add_row(label, _plain(name), outcome, _plain(area), *numbers)
+    return table
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for column in columns:
+        left = column in ("attack", "model", "outcome")
+        table.add_column(_plain(column), justify="left" if left else "right", no_wrap=not left, overflow="fold")
+    return table
+
+
+def _named(finding: Finding) -> tuple[Text, Text]:
+    from rich.text import Text
+
+    technique, variant = words.split_id(finding.id)
+    name = Text(f"{technique}, {variant}" if variant else technique)
+    return name, Text(words.OUTCOMES[finding.outcome], style=STYLES.get(finding.outcome, "dim"))
+
+
+def _plain(text: str) -> Text:
+    """Text in which square brackets are no markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _area(side: Mapping[str, Estimate]) -> str:
+    return words.number(side["auc"].value) if "auc" in side else "-"
+
+
+def _rate(findings: Sequence[Finding]) -> tuple[str, str]:
+    """The rate that the plain sentence speaks of: 1 %, or 10 % where no finding resolves that."""
+    name = "tpr_at_fpr_0.01" if any("tpr_at_fpr_0.01" in f.metrics for f in findings) else "tpr_at_fpr_0.1"
+    return name, words.TPRS[name]
+
+
+def _instrument(report: Report) -> list[tuple[str, str, str]]:
+    if not report.instrument:
+        return [("not checked", "yellow", "")]
+    styles = {"passed": "cyan", "failed": "bold red", "not done": "dim"}
+    return [
+        (result, styles[result], f"{name.replace('_', ' ')}{'' if check.passed else ': ' + words.seen(check)}")
+        for name, check in report.instrument.items()
+        for result in [check_result(check)]
+    ]
+
+
+def _coverage(report: Report) -> list[tuple[str, str, str]]:
+    styles = {"executed": "cyan", "failed": "bold red"}
+    return [
+        (
+            words.STATUSES.get(part.status, part.status),
+            styles.get(part.status, "dim"),
+            f"{part.family}{': ' * bool(part.reason)}{part.reason}",
+        )
+        for part in coverage(report)
+    ]
+
+
+def _print_pairs(console: Console, title: str, rows: list[tuple[str, str, str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=max(len(title), *(len(result) for result, _, _ in rows)), no_wrap=True)
+    table.add_column()
+    table.add_row(Text(title, style="bold"), "")
+    for result, style, text in rows:
+        table.add_row(Text(result, style=style), Text(text))
+    console.print(table)
+    console.print()

@@ -1,0 +1,179 @@
+"""The words and number formats that every rendering shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from keepmum.findings import FAMILIES, Check, Finding, Outcome
+from keepmum.report._report import Report
+from keepmum.stats import Estimate
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.LEAK: "leak",
+    Outcome.NO_LEAK_FOUND: "no leak found",
+    Outcome.INCONCLUSIVE: "inconclusive",
+    Outcome.NOT_APPLICABLE: "not applicable",
+    Outcome.SKIPPED: "skipped",
+    Outcome.ERROR: "failed to run",
+}
+MEASURED = (Outcome.LEAK, Outcome.NO_LEAK_FOUND, Outcome.INCONCLUSIVE)
+
+METRICS: Mapping[str, str] = {
+    "auc": "AUC",
+    "tpr_at_fpr_0.1": "found at 10 % false alarms",
+    "tpr_at_fpr_0.01": "found at 1 % false alarms",
+    "tpr_at_fpr_0.001": "found at 0.1 % false alarms",
+    "advantage": "advantage",
+    "balanced_accuracy": "balanced accuracy",
+    "precision": "right among the accused",
+    "epsilon_lower_bound": "epsilon, lower bound",
+}
+TPRS: Mapping[str, str] = {"tpr_at_fpr_0.1": "10 %", "tpr_at_fpr_0.01": "1 %", "tpr_at_fpr_0.001": "0.1 %"}
+
+CHECKS: Mapping[str, str] = {
+    "positive_control": "A model made to memorize is caught",
+    "negative_control": "People it never saw look alike",
+    "blind_baseline": "The two groups cannot be told apart without the model",
+    "overlap": "Nobody is in both groups",
+    "power": "The sample is large enough",
+}
+STATUSES: Mapping[str, str] = {
+    "executed": "executed",
+    "not_applicable": "not applicable",
+    "skipped": "skipped",
+    "failed": "failed",
+    "not_implemented": "not tested",
+}
+FALLBACK: Mapping[Outcome, str] = {
+    Outcome.LEAK: "This model gives away something about the people in its training data.",
+    Outcome.NO_LEAK_FOUND: "The attacks that were run found no leak of training data.",
+}
+EVIDENCE = (
+    "This report is evidence, not a certificate. It does not claim that the model is safe, anonymous or compliant "
+    "with any law: it tells what the attacks listed here could and could not find. "
+    "Audit only models that you own or may test."
+)
+FEW = 10
+"""Groups smaller than this are shown as "fewer than 10", as disclosure control asks."""
+
+
+def verdict(report: Report) -> str:
+    """The report's sentence, or a plain one where it has none."""
+    return report.verdict or FALLBACK.get(report.outcome, "This audit could not reach a conclusion.")
+
+
+def consequence(report: Report) -> tuple[str, str]:
+    """The verdict without the sentence it quotes, and that sentence: what it means for people."""
+    sentence, worst = verdict(report), headline(report)
+    quoted = worst.explanation if worst else ""
+    short = sentence.replace(quoted, "").strip() if quoted else sentence
+    return short or sentence, quoted
+
+
+def metric_label(name: str) -> str:
+    """Label of a metric for people."""
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def family_question(family: str) -> str:
+    """The question that a family of attacks asks."""
+    return FAMILIES.get(family, "")
+
+
+def split_id(attack: str) -> tuple[str, str]:
+    """Technique and variant of an id: ``membership/loss:per-class`` gives ``("loss", "per class")``."""
+    technique, _, variant = attack.split("/", 1)[-1].partition(":")
+    return technique.replace("-", " "), variant.replace("-", " ")
+
+
+def is_rate(name: str) -> bool:
+    """Whether a metric reads best in percent."""
+    return (
+        name.startswith(("tpr_at_fpr", "share_")) or name.endswith("_share") or name in ("precision", "accuracy", "gap")
+    )
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many decimals; infinity as its sign."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """A share as percent without the sign: one decimal, two below 1 %."""
+    hundred = 100 * share
+    return f"{hundred:.2f}" if 0 < hundred < 0.995 else f"{hundred:.1f}"
+
+
+def metric_value(name: str, estimate: Estimate) -> str:
+    """The value alone."""
+    if is_rate(name):
+        return f"{percent(estimate.value)} %"
+    return f"{estimate.value:,g}" if _exact(estimate) else number(estimate.value)
+
+
+def _exact(estimate: Estimate) -> bool:
+    """A count, known without error."""
+    return estimate.low == estimate.value == estimate.high and float(estimate.value).is_integer()
+
+
+def metric_interval(name: str, estimate: Estimate) -> str:
+    """The interval alone, or an empty text for a one-sided bound and for an exact count."""
+    if math.isinf(estimate.high) or (_exact(estimate) and not is_rate(name)):
+        return ""
+    if is_rate(name):
+        return f"{percent(estimate.low)} to {percent(estimate.high)}"
+    return f"{number(estimate.low)} to {number(estimate.high)}"
+
+
+def metric_text(name: str, estimate: Estimate) -> str:
+    """Value and interval in one line."""
+    interval = metric_interval(name, estimate)
+    value = metric_value(name, estimate)
+    if not interval:
+        return f"at least {value}" if math.isinf(estimate.high) else value
+    return f"{value} [{interval.replace(' to ', ', ')}]"
+
+
+def seen(check: Check) -> str:
+    """What a test of the instrument saw, without the result that stands beside it anyway."""
+    text = check.explanation.removeprefix("Not done: ")
+    return text[:1].upper() + text[1:]
+
+
+def p_text(p_value: float | None) -> str:
+    """A p-value; small ones as a bound."""
+    if p_value is None:
+        return ""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def people(count: int) -> str:
+    """A number of people; small groups are not told apart."""
+    return f"{count:,}" if count >= FEW or count == 0 else f"fewer than {FEW}"
+
+
+def headline(report: Report) -> Finding | None:
+    """The finding that says most: the worst leak, else the strongest of the others that were measured.
+
+    The one that the verdict quotes, if it quotes one. Else ordered by what an accusation is worth at least, then by the
+    lower ends of the rates and of the AUC.
+    """
+    measured = [f for f in report.findings if f.outcome in MEASURED and (f.metrics or f.explanation)]
+    said = [f for f in measured if f.explanation and f.explanation in report.verdict]
+    if said:
+        return said[0]
+    leaks = [f for f in measured if f.outcome == Outcome.LEAK]
+    return max(leaks or measured, key=_strength, default=None)
+
+
+def by_strength(findings: tuple[Finding, ...]) -> list[Finding]:
+    """Findings, strongest first; leaks before all others."""
+    return sorted(findings, key=lambda f: (f.outcome != Outcome.LEAK, [-v for v in _strength(f)], f.id))
+
+
+def _strength(finding: Finding) -> list[float]:
+    names = ("precision", "tpr_at_fpr_0.001", "tpr_at_fpr_0.01", "tpr_at_fpr_0.1", "auc")
+    return [finding.metrics[name].low if name in finding.metrics else -1.0 for name in names]

@@ -1,0 +1,238 @@
+"""Pictures of a report, with matplotlib and without its global state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keepmum.findings import Curve, Finding
+from keepmum.report._report import Report
+from keepmum.report._words import TPRS, by_strength, split_id
+from keepmum.stats.power import resolvable_fpr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMED = 4
+"""Curves that a picture tells apart; the rest is drawn thin and gray."""
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.4, 1.2, 1.4)))
+MARKERS = ("o", "s", "^")
+LOWEST = 1e-4
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colors of a picture.
+
+    Attributes:
+      ink: Text.
+      muted: Lines that stand back.
+      rule: Axes and grids.
+      shade: The region that the sample cannot resolve.
+      series: Curves, strongest first.
+    """
+
+    ink: str = "#1d2329"
+    muted: str = "#5b6670"
+    rule: str = "#c9d0d6"
+    shade: str = "#eef0f2"
+    series: tuple[str, ...] = ("#1f4e8c", "#a23b1e", "#2f6f5e", "#6b4a8a")
+
+
+PAPER = Palette()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve with its name."""
+
+    name: str
+    curve: Curve
+
+
+def overview(report: Report) -> Figure:
+    """ROC curves on logarithmic axes beside the AUC of every attack with its interval."""
+    from matplotlib.figure import Figure
+
+    rows = [f for f in by_strength(report.findings) if "auc" in f.metrics]
+    figure = Figure(figsize=(11, max(4.2, 0.3 * len(rows) + 1.6)), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_roc(left, lines(report), floor_of(report), resolvable(report), PAPER)
+    draw_aucs(right, rows, PAPER)
+    return figure
+
+
+def label(finding: Finding) -> str:
+    """Name of an attack in a picture."""
+    technique, variant = split_id(finding.id)
+    return f"{technique}, {variant}" if variant else technique
+
+
+def lines(report: Report) -> list[Line]:
+    """Distinct curves, strongest first; a curve that several attacks share is named after the first."""
+    shared: dict[Curve, list[Finding]] = {}
+    for finding in by_strength(report.findings):
+        if finding.curve is not None and len(finding.curve.fpr) > 1:
+            shared.setdefault(finding.curve, []).append(finding)
+    return [
+        Line(label(group[0]) + (f" (and {len(group) - 1} alike)" if len(group) > 1 else ""), curve)
+        for curve, group in shared.items()
+    ]
+
+
+def resolvable(report: Report) -> float | None:
+    """The smallest false positive rate that the sample can speak of, or None where sizes are not told."""
+    count = report.sample.get("nonmembers", 0)
+    return resolvable_fpr(count) if count else None
+
+
+def floor_of(*reports: Report) -> float:
+    """Where the axes begin: the power of ten below the smallest false positive rate seen."""
+    rates = [v for report in reports for line in lines(report) for v in line.curve.fpr if v > 0]
+    smallest, floor = min(rates, default=0.01), 0.01
+    while floor > smallest and floor > LOWEST:
+        floor /= 10
+    return floor
+
+
+def draw_roc(axes: Axes, curves: Sequence[Line], floor: float, limit: float | None, palette: Palette) -> None:
+    """Log-log ROC as steps: between two thresholds no rate is made up. Below the floor there is no point to show."""
+    if limit is not None and limit > floor:
+        axes.axvspan(floor, limit, color=palette.shade, lw=0)
+        axes.axvline(limit, color=palette.muted, lw=0.8, ls=":")
+        axes.text(
+            limit,
+            0.985,
+            " resolvable from here",
+            color=palette.muted,
+            fontsize="small",
+            va="top",
+            transform=axes.get_xaxis_transform(),
+        )
+    axes.plot([floor, 1], [floor, 1], color=palette.muted, lw=0.9, ls=(0, (2, 2)), label="guessing")
+    for line in reversed(curves[NAMED:]):
+        axes.step(line.curve.fpr, line.curve.tpr, where="post", color=palette.rule, lw=0.8)
+    for i, line in reversed(list(enumerate(curves[:NAMED]))):
+        style: dict[str, Any] = {"color": palette.series[i % len(palette.series)], "ls": DASHES[i % len(DASHES)]}
+        axes.step(line.curve.fpr, line.curve.tpr, where="post", lw=1.7, label=line.name, **style)
+    _log_axes(axes, floor)
+    axes.set_xlabel("false positive rate: wrongly accused")
+    axes.set_ylabel("true positive rate: found")
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], names[::-1], loc="lower right", frameon=False, fontsize="small", labelcolor=palette.ink)
+    frame(axes, palette)
+
+
+def _log_axes(axes: Axes, floor: float) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        axis.set_minor_locator(NullLocator())
+    axes.set_xlim(floor, 1)
+    axes.set_ylim(floor, 1.03)
+
+
+def draw_aucs(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None:
+    """AUC of each attack, with its baseline and control below it."""
+    sides = (
+        ("attack", 0.0, "o", palette.series[0]),
+        ("baseline", 0.24, "D", palette.series[1]),
+        ("control", 0.42, "s", palette.muted),
+    )
+    for name, drop, marker, color in sides:
+        found = [(i, f.metrics if name == "attack" else getattr(f, name)) for i, f in enumerate(findings)]
+        points = [(i + drop, numbers["auc"]) for i, numbers in found if "auc" in numbers]
+        for y, auc in points:
+            axes.plot(
+                [auc.low, auc.high], [y, y], color=color, lw=2.2 if name == "attack" else 1.0, solid_capstyle="butt"
+            )
+        face = color if name == "attack" else "none"
+        axes.plot(
+            [a.value for _, a in points],
+            [y for y, _ in points],
+            marker,
+            color=color,
+            mfc=face,
+            ms=5 if name == "attack" else 3.5,
+            ls="",
+            label=name,
+        )
+    axes.axvline(0.5, color=palette.muted, lw=0.9, ls=(0, (2, 2)))
+    _rows(axes, findings)
+    axes.set_xlabel("AUC (0.5: guessing)")
+    if findings:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False, fontsize="small")
+    frame(axes, palette)
+
+
+def draw_rates(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None:
+    """Share of the members found at each false positive rate, on a logarithmic axis; chance is a dotted line each."""
+    values = [f.metrics[n].low for f in findings for n in TPRS if n in f.metrics]
+    floor = 1e-3 if any(v < 0.003 for v in values) else 3e-3
+    for (name, text), marker, color, drop in zip(
+        TPRS.items(), MARKERS, palette.series, (-0.22, 0.0, 0.22), strict=False
+    ):
+        points = [(i + drop, f.metrics[name]) for i, f in enumerate(findings) if name in f.metrics]
+        axes.axvline(float(name.rsplit("_", 1)[1]), color=color, lw=0.9, ls=":")
+        for y, rate in points:
+            axes.plot([max(rate.low, floor), max(rate.high, floor)], [y, y], color=color, lw=1.4, solid_capstyle="butt")
+        for y, rate in points:
+            face = color if rate.value > floor else "none"
+            axes.plot([max(rate.value, floor)], [y], marker, color=color, mfc=face, ms=4.5, clip_on=False)
+        if points:
+            axes.plot([], [], marker, color=color, ms=4.5, ls="", label=f"at {text} false alarms")
+    axes.set_xscale("log")
+    _percent(axes)
+    axes.set_xlim(floor, 1)
+    _rows(axes, findings)
+    axes.set_xlabel("share of the training people found")
+    axes.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+        labelcolor=palette.ink,
+        handletextpad=0.2,
+        columnspacing=1.2,
+    )
+    frame(axes, palette)
+
+
+def _percent(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _rows(axes: Axes, findings: Sequence[Finding]) -> None:
+    axes.set_yticks(range(len(findings)), [label(f) for f in findings])
+    axes.set_ylim(len(findings) - 0.4, -0.6)
+
+
+def draw_histogram(axes: Axes, curve: Curve, palette: Palette) -> None:
+    """Where members and non-members fall in the ranking of scores, left to right."""
+    axes.stairs(curve.nonmembers, curve.edges, fill=True, color=palette.rule, lw=0, label="non-members")
+    axes.stairs(curve.members, curve.edges, color=palette.series[0], lw=1.5, label="members")
+    axes.set_xlim(curve.edges[0], curve.edges[-1])
+    axes.set_yticks([])
+    axes.set_xticks([curve.edges[0], curve.edges[-1]], ["low", "high"])
+    frame(axes, palette)
+    axes.spines["left"].set_visible(False)
+
+
+def frame(axes: Axes, palette: Palette) -> None:
+    """Two spines, quiet ticks."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(palette.rule)
+    axes.tick_params(colors=palette.ink, length=3, color=palette.rule)
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set_color(palette.ink)

@@ -1,0 +1,238 @@
+"""Two reports as an audit makes them: a leaky forest and a tight one, with every kind of finding."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from keepmum.errors import NotResolvableError
+from keepmum.findings import Check, Coverage, Curve, Finding, Outcome, Played, Slice
+from keepmum.report import Report
+from keepmum.stats import Estimate
+from keepmum.stats.epsilon import epsilon_lower_bound
+from keepmum.stats.intervals import wilson
+from keepmum.stats.null import membership_p_value
+from keepmum.stats.roc import advantage, auc, balanced_accuracy, precision, roc_curve, tpr_at_fpr
+
+PEOPLE = 2000
+SIGNALS = ("confidence", "correctness", "entropy", "loss", "modified-entropy", "scaled-logit")
+
+
+def finding(name: str, shift: float, seed: int, tests: int = 12) -> Finding:
+    """A membership finding on normal scores, members ``shift`` higher; some are far higher."""
+    rng = np.random.default_rng(seed)
+    groups = rng.choice(["<=50K", ">50K"], 2 * PEOPLE, p=[0.76, 0.24])
+    scores = rng.normal(size=2 * PEOPLE)
+    scores[:PEOPLE] += shift * (1 + 3 * (rng.random(PEOPLE) < 0.06))
+    members, nonmembers = scores[:PEOPLE], scores[PEOPLE:]
+    metrics, refused = measure(members, nonmembers, rng)
+    p_value = membership_p_value(members, nonmembers)
+    adjusted = min(1.0, tests * p_value)
+    right, caught = metrics["precision"], metrics["tpr_at_fpr_0.01"]
+    return Finding(
+        id=f"membership/{name}",
+        family="membership",
+        outcome=Outcome.LEAK if adjusted <= 0.05 else Outcome.NO_LEAK_FOUND,
+        access="label-only" if name.startswith("correctness") else "scores",
+        queries=2 * PEOPLE,
+        metrics=metrics,
+        baseline={"auc": auc(rng.normal(size=PEOPLE), rng.normal(size=PEOPLE))},
+        control={"auc": auc(nonmembers[::2], nonmembers[1::2])},
+        refused=refused,
+        p_value=p_value,
+        adjusted_p_value=adjusted,
+        explanation=(
+            f"If 10% of the people asked about were in the training set, then of 100 people accused "
+            f"{100 * right.value:.0f} really were ({100 * right.low:.0f} to {100 * right.high:.0f}); the attack finds "
+            f"{100 * caught.value:.1f} % of them while wrongly accusing 1% of the others."
+        ),
+        slices=slices(scores, groups),
+        curve=curve(members, nonmembers),
+        references=("arXiv:1709.01604",),
+    )
+
+
+def measure(members, nonmembers, rng):
+    gain = advantage(members, nonmembers, rng)
+    metrics = {"auc": auc(members, nonmembers), "advantage": gain, "balanced_accuracy": balanced_accuracy(gain)}
+    refused = {}
+    for fpr in (0.1, 0.01, 0.001):
+        try:
+            metrics[f"tpr_at_fpr_{fpr:g}"] = tpr_at_fpr(members, nonmembers, fpr)
+        except NotResolvableError as err:
+            refused[f"tpr_at_fpr_{fpr:g}"] = str(err)
+    metrics["epsilon_lower_bound"] = epsilon_lower_bound(members, nonmembers)
+    metrics["precision"] = precision(members, nonmembers, 0.01, 0.1)
+    return metrics, refused
+
+
+def slices(scores, groups) -> tuple[Slice, ...]:
+    member = np.arange(len(scores)) < len(scores) // 2
+    found = []
+    for group in ("<=50K", ">50K"):
+        mine, theirs = scores[member & (groups == group)], scores[~member & (groups == group)]
+        metrics = {"auc": auc(mine, theirs, 0.975), "tpr_at_fpr_0.1": tpr_at_fpr(mine, theirs, 0.1, 0.975)}
+        found.append(Slice("class", group, len(mine), len(theirs), metrics))
+    return (*found, Slice("native-country", "Holand-Netherlands", 1, 0))
+
+
+def curve(members, nonmembers) -> Curve:
+    fpr, tpr = roc_curve(members, nonmembers)
+    wanted = np.r_[0.0, np.geomspace(1 / len(nonmembers), 1, 120)]
+    keep = np.unique(np.r_[np.searchsorted(fpr, wanted, side="right") - 1, len(fpr) - 1])
+    ranks = np.argsort(np.argsort(np.r_[members, nonmembers])) / (len(members) + len(nonmembers))
+    edges = np.linspace(0, 1, 21)
+    shares = [np.histogram(part, edges)[0] / len(part) for part in (ranks[: len(members)], ranks[len(members) :])]
+    return Curve(*(tuple(round(float(v), 6) for v in part) for part in (fpr[keep], tpr[keep], edges, *shares)))
+
+
+def structural(leaky: bool) -> tuple[Finding, ...]:
+    leaves = Finding(
+        id="structural/small-leaves",
+        family="structural",
+        outcome=Outcome.LEAK if leaky else Outcome.NO_LEAK_FOUND,
+        access="model file",
+        metrics={
+            "share_in_small_leaves": wilson(1260 if leaky else 12, PEOPLE),
+            "smallest_leaf": Estimate(1, 1, 1) if leaky else Estimate(25, 25, 25),
+        },
+        control={"share_in_small_leaves": wilson(610 if leaky else 11, PEOPLE)},
+        p_value=0.005 if leaky else 0.61,
+        adjusted_p_value=0.04 if leaky else 1.0,
+        explanation="In an average tree 63% of the members sit in a leaf with fewer than 5 training people.",
+        references=("doi:10.1145/2810103.2813677",),
+    )
+    stored = Finding(
+        id="structural/stored-records",
+        family="structural",
+        outcome=Outcome.NOT_APPLICABLE,
+        access="model file",
+        reason="the model keeps no records: a RandomForestClassifier stores counts, not rows",
+    )
+    return leaves, stored
+
+
+def others() -> tuple[Finding, ...]:
+    return (
+        Finding(
+            "membership/scaled-logit:per-class",
+            "membership",
+            Outcome.INCONCLUSIVE,
+            "scores",
+            reason="27 non-members in class >50K, at least 30 are needed",
+        ),
+        Finding("membership/squared-error", "membership", Outcome.NOT_APPLICABLE, reason="needs a regression target"),
+        Finding("membership/shadow", "membership", Outcome.SKIPPED, reason="the time budget of 60 s was spent"),
+        Finding("membership/broken", "membership", Outcome.ERROR, reason="ValueError: expected finite scores"),
+    )
+
+
+def instrument() -> dict[str, Check]:
+    return {
+        "positive_control": Check(
+            "positive_control",
+            True,
+            "A twin trained to memorize 1,000 members was caught (AUC 1.000 [0.999, 1.000]).",
+            {"auc": Estimate(1.0, 0.999, 1.0)},
+        ),
+        "negative_control": Check(
+            "negative_control",
+            True,
+            "Non-members against non-members: 0 of 12 attacks raised an alarm.",
+            {"auc": Estimate(0.489, 0.464, 0.514)},
+            {"attacks": 12, "alarms": 0},
+        ),
+        "blind_baseline": Check(
+            "blind_baseline",
+            True,
+            "Without the model members and non-members cannot be told apart (AUC 0.504 [0.486, 0.522]).",
+            {"auc": Estimate(0.504, 0.486, 0.522)},
+        ),
+        "overlap": Check("overlap", None, "Not done: no record columns were given, so duplicates cannot be found."),
+        "power": Check(
+            "power",
+            True,
+            "With 2,000 members and 2,000 non-members an AUC of 0.531 or more is found in 4 of 5 audits.",
+            {},
+            {"detectable_auc": 0.531, "resolvable_fpr": 0.0015},
+        ),
+    }
+
+
+def coverage() -> dict[str, Coverage]:
+    played = tuple(Played(f"membership/{name}", "executed") for name in SIGNALS)
+    missed = (
+        Played("membership/squared-error", "not_applicable", "needs a regression target"),
+        Played("membership/shadow", "skipped", "the time budget of 60 s was spent"),
+        Played("membership/broken", "failed", "ValueError: expected finite scores"),
+    )
+    later = "keepmum 0.1 has no attack of this family yet"
+    return {
+        "membership": Coverage("membership", "executed", attacks=played + missed),
+        "structural": Coverage(
+            "structural",
+            "executed",
+            attacks=(
+                Played("structural/small-leaves", "executed"),
+                Played("structural/stored-records", "not_applicable", "the model keeps no records"),
+            ),
+        ),
+        **{family: Coverage(family, "not_implemented", later) for family in ("attribute", "inversion", "extraction")},
+    }
+
+
+@cache
+def leaky() -> Report:
+    """A forest that memorized."""
+    found = tuple(finding(name, 0.25 + 0.06 * i, i) for i, name in enumerate(SIGNALS))
+    per_class = (finding("loss:per-class", 0.62, 20), finding("modified-entropy:per-class", 0.62, 20))
+    return report(
+        Outcome.LEAK,
+        "Someone who can ask this model for scores can tell for some people that they were in its training data.",
+        found + per_class + structural(True) + others(),
+        "RandomForestClassifier",
+    )
+
+
+@cache
+def tight() -> Report:
+    """A forest that generalizes."""
+    found = tuple(finding(name, 0.0, 100 + i) for i, name in enumerate(SIGNALS))
+    per_class = (finding("loss:per-class", 0.0, 120), finding("modified-entropy:per-class", 0.0, 121))
+    return report(
+        Outcome.NO_LEAK_FOUND,
+        "The attacks that were run could not tell who was in this model's training data.",
+        found + per_class + structural(False),
+        "LogisticRegression",
+    )
+
+
+def report(outcome: Outcome, verdict: str, findings: tuple[Finding, ...], kind: str) -> Report:
+    return Report(
+        outcome=outcome,
+        verdict=verdict,
+        findings=findings,
+        instrument=instrument(),
+        coverage=coverage(),
+        target={
+            "kind": kind,
+            "access": "scores",
+            "classes": ["<=50K", ">50K"],
+            "source": "models/adult.skops",
+            "notes": [],
+        },
+        sample={"members": PEOPLE, "nonmembers": PEOPLE, "removed_exact": 3, "removed_near": 1},
+        settings={"seed": 0, "effort": "quick", "prior": 0.1, "delta": 0.0, "slices": ["native-country"]},
+        limits=(
+            "An attacker who trains models of their own (shadow models) may do better than the attacks run here.",
+            "False positive rates below 0.15% cannot be spoken of with 2,000 non-members.",
+        ),
+        reproducibility={
+            "seed": 0,
+            "command": "keepmum audit models/adult.skops --members in.csv --nonmembers out.csv --label income",
+            "versions": {"keepmum": "0.1.0", "numpy": "2.4.6", "scikit-learn": "1.9.1"},
+            "members_sha256": "9f2c1d7e" * 8,
+        },
+        keepmum_version="0.1.0",
+    )
