@@ -42,7 +42,8 @@ def _listed(value: Any) -> Any:
 
 
 Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed), Parameter(show_default=False)]
+Switch = Annotated[bool, Parameter(show_default=False)]
 
 
 class Effort(StrEnum):
@@ -71,11 +72,11 @@ class TargetSettings(Section):
     """What is audited."""
 
     model: Annotated[Path | None, Parameter(parse=False)] = Field(default=None, description="Model file.")
-    allow_pickle: Annotated[bool, Parameter(negative=())] = Field(
+    allow_pickle: Switch = Field(
         default=False,
         description="Load a pickle or joblib file, which can run code, in a worker process; the report says so.",
     )
-    classes: Annotated[Texts, Parameter(negative=())] = Field(
+    classes: Texts = Field(
         default=(),
         description="Labels in the order of the model's probabilities, comma separated, where the file lacks them.",
     )
@@ -90,7 +91,7 @@ class DataSettings(Section):
     nonmembers: Path | None = Field(default=None, description="Records of the same kind that it was not trained on.")
     population: Path | None = Field(default=None, description="The attacker's own records of the same kind, if any.")
     label: str | None = Field(default=None, description="Column that holds the label.")
-    slices: Annotated[Texts, Parameter(name="--slice", negative=())] = Field(
+    slices: Annotated[Texts, Parameter(name="--slice", show_default=False)] = Field(
         default=(), description="Column to report groups of people by; may be repeated."
     )
 
@@ -101,7 +102,7 @@ class EffortSettings(Section):
     seed: int = Field(default=0, ge=0, description="Seed of everything random; the same seed gives the same report.")
     jobs: int | None = Field(default=None, ge=1, description="Processor cores to use; all of them unless said.")
     effort: Effort = Field(default=Effort.STANDARD, description="How much work the audit may cost.")
-    budget: Annotated[float | None, BeforeValidator(seconds), Parameter(accepts_keys=False)] = Field(
+    budget: Annotated[float | None, BeforeValidator(seconds), Parameter(metavar="DURATION")] = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
@@ -113,7 +114,7 @@ class AuditSettings(EffortSettings):
     """How the audit is made."""
 
     max_queries: int | None = Field(default=None, ge=1, description="Rows that the model may be asked about.")
-    attacks: Annotated[Texts, Parameter(name="--attack", negative=(), allow_leading_hyphen=True)] = Field(
+    attacks: Annotated[Texts, Parameter(name="--attack", show_default=False, allow_leading_hyphen=True)] = Field(
         default=(),
         description="Attack to play, such as membership/loss or 'membership/*'; '-membership/entropy' leaves one out.",
     )

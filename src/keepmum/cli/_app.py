@@ -38,24 +38,26 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def build() -> App:
-    """The command tree; the module of a verb is imported when the verb is used."""
-    from cyclopts import App
+def build(used: str = "") -> App:
+    """The command tree; the module of a verb is imported, and its docstring read, only when the verb is used."""
+    from cyclopts import App, Parameter
 
     import keepmum
 
     app = App(
         name="keepmum",
         help="Does your model keep mum? Measures what a trained model gives away about its training data.",
-        help_epilogue="'keepmum VERB --help' shows the options of a verb. 'keepmum demo' shows it all in a minute.",
+        help_epilogue="" if used else "'keepmum VERB --help' shows the options of a verb. Start with: keepmum demo",
+        default_parameter=Parameter(negative=()),
         version=keepmum.__version__,
         result_action="return_value",
-        help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+        help_format="markdown" if used else "plaintext",
         end_of_options_delimiter="",
     )
     for place, (verb, summary) in enumerate(VERBS.items()):
         function = "list_" if verb == "list" else verb
-        app.command(f"keepmum.cli.{verb}:{function}", name=verb, help=summary, sort_key=place)
+        app.command(f"keepmum.cli.{verb}:{function}", name=verb, help=None if verb == used else summary, sort_key=place)
     return app
 
 
@@ -69,7 +71,7 @@ def run(argv: list[str]) -> int:
     COMMAND.set(tuple(argv))
     argv = _verb_first(argv)
     try:
-        code = build()(argv, exit_on_error=False, print_error=False)
+        code = build(argv[0] if argv and argv[0] in VERBS else "")(argv, exit_on_error=False, print_error=False)
     except CycloptsError as err:
         return _complain(_usage(err), Exit.USAGE, argv)
     except KeepmumError as err:

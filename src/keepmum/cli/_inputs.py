@@ -14,6 +14,7 @@ from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
     from keepmum.data import Records
+    from keepmum.targets import Target
     from keepmum.settings import AuditSettings, DataSettings, Settings, TargetSettings
 
 
@@ -30,7 +31,7 @@ class Case:
       options: Keyword arguments of `keepmum.audit.audit` and `keepmum.audit.plan`.
     """
 
-    model: Any
+    model: Target
     members: Records
     nonmembers: Records
     population: Records | None
@@ -66,6 +67,7 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
     from keepmum.cli._terminal import command
 
     files = _files(settings, scores)
+    model: Target
     if scores is not None:
         from keepmum.tables import read_answers
 
@@ -78,10 +80,23 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
         label = _needed(settings.data.label, "--label COLUMN", "label in [data]")
         members, nonmembers = (read_records(files[side], label) for side in ("members", "nonmembers"))
         population = read_records(files["population"], label) if "population" in files else None
-        model = load(files["model"], allow_pickle=settings.target.allow_pickle)
+        model = load(files["model"], allow_pickle=settings.target.allow_pickle, classes=_labels(settings, members))
     source = {"command": command(), **{name: str(path) for name, path in files.items()}}
     source["request"] = _request(settings, files)
     return Case(model, members, nonmembers, population, source, _options(settings))
+
+
+def _labels(settings: Settings, members: Records) -> list[Any] | None:
+    """The classes that were given: numbers where the labels are numbers, since a command line knows only texts."""
+    given = settings.target.classes
+    if not given:
+        return None
+    if members.y.dtype.kind in "iufb":
+        try:
+            return [float(text) if "." in text else int(text) for text in given]
+        except ValueError:
+            raise ConfigError(f"--classes: expected numbers, as the labels are, got {', '.join(given)}") from None
+    return list(given)
 
 
 def _files(settings: Settings, scores: tuple[Path, Path] | None) -> dict[str, Path]:
@@ -140,7 +155,6 @@ def _options(settings: Settings) -> dict[str, Any]:
         "prior": audit.prior,
         "delta": audit.delta,
         "slices": list(settings.data.slices),
-        "classes": list(settings.target.classes) or None,
         "max_queries": audit.max_queries,
         "seconds": audit.budget,
     }

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+
+from keepmum.settings import Switch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,16 +31,19 @@ PLAIN_SECONDS = 30.0
 class Common:
     """Options that every verb has."""
 
-    json: Annotated[bool, Parameter(negative=(), help="Write the result as one line of JSON, last on stdout.")] = False
+    json: Annotated[Switch, Parameter(help="Write the result as one line of JSON, last on stdout.")] = False
     config: Annotated[
         Path | None, Parameter(help="Project file to read instead of searching for keepmum.toml upwards.")
     ] = None
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=(), help="Say nothing but the result.")] = False
+    quiet: Annotated[Switch, Parameter(name=["--quiet", "-q"], help="Say nothing but the result.")] = False
     verbose: Annotated[
-        int, Parameter(name=["--verbose", "-v"], count=True, help="Say more; -vv shows tracebacks of errors.")
+        int,
+        Parameter(
+            show_default=False, name=["--verbose", "-v"], count=True, help="Say more; -vv shows tracebacks of errors."
+        ),
     ] = 0
-    no_color: Annotated[bool, Parameter(negative=(), help="No colors; so does the variable NO_COLOR.")] = False
-    no_progress: Annotated[bool, Parameter(negative=(), help="No progress bar.")] = False
+    no_color: Annotated[Switch, Parameter(help="No colors; so does the variable NO_COLOR.")] = False
+    no_progress: Annotated[Switch, Parameter(help="No progress bar.")] = False
 
     @property
     def terminal(self) -> Terminal:
@@ -46,7 +51,7 @@ class Common:
         return Terminal(self)
 
 
-Options = Annotated[Common, Parameter(name="*", group="Everywhere")]
+Options = Annotated[Common, Parameter(name="*", group=Group("Everywhere", sort_key=9))]
 DEFAULTS = Common()
 
 

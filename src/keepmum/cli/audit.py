@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from keepmum.cli._app import Exit
 from keepmum.cli._inputs import Case, configured, cores, read_case
@@ -21,13 +21,12 @@ Model = Annotated[
 Scores = Annotated[
     tuple[Path, Path] | None,
     Parameter(
-        negative=(),
         help="Recorded answers about members and about non-members instead of a model: columns label and p_CLASS.",
     ),
 ]
-Target = Annotated[TargetSettings, Parameter(name="*", group="What is audited")]
-Data = Annotated[DataSettings, Parameter(name="*", group="Whose records")]
-How = Annotated[AuditSettings, Parameter(name="*", group="How")]
+Target = Annotated[TargetSettings, Parameter(name="*", group=Group("What is audited", sort_key=1))]
+Data = Annotated[DataSettings, Parameter(name="*", group=Group("Whose records", sort_key=2))]
+How = Annotated[AuditSettings, Parameter(name="*", group=Group("How", sort_key=3))]
 NO_TARGET, NO_DATA, NO_HOW = TargetSettings(), DataSettings(), AuditSettings()
 
 

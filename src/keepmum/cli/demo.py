@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from keepmum.cli._app import Exit
 from keepmum.cli._inputs import Case, cores
@@ -26,7 +26,7 @@ NAMES = {"leaky": "overfit random forest", "tight": "logistic regression"}
 def demo(
     *,
     out: Annotated[Path | None, Parameter(help="Folder to write into; .keepmum/runs/… unless said.")] = None,
-    how: Annotated[EffortSettings, Parameter(name="*", group="How")] = NO_HOW,
+    how: Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))] = NO_HOW,
     common: Options = DEFAULTS,
 ) -> int:
     """Audit a leaky and a tight model on bundled data and show them side by side.

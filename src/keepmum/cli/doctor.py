@@ -25,7 +25,7 @@ PACKAGES = (
     "matplotlib",
     "skops",
 )
-PEOPLE = 300
+PEOPLE = 200
 
 
 def doctor(*, common: Options = DEFAULTS) -> int:

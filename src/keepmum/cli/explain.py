@@ -82,7 +82,7 @@ def _entry(word: str) -> dict[str, Any]:
 
 def _attack(cls: Any) -> dict[str, Any]:
     story, _, tail = inspect.cleandoc(cls.__doc__ or "").partition("\nReferences:\n")
-    entry = {"id": cls.id, "text": story.strip(), "access": cls.needs.access}
+    entry = {"id": cls.id, "text": story.strip(), "access": cls().access}
     entry["references"] = [line.strip() for line in tail.splitlines() if line.strip()] or list(cls.references)
     if hasattr(cls, "per_class"):
         entry["variant"] = f"{cls.id}:per-class compares each record with others of its own class"

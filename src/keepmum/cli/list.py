@@ -32,9 +32,12 @@ def list_(
     rows = LISTS[what]()
     terminal = common.terminal
     if rows:
-        table = Table(*rows[0], box=None, pad_edge=False)
+        columns = [name for name in rows[0] if name != "references"]
+        table = Table(box=None, pad_edge=False)
+        for name in columns:
+            table.add_column(name, no_wrap=name == columns[0])
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(_cell(row[name]) for name in columns))
         terminal.result.print(table)
     else:
         terminal.say(f"There are no {what} here.")
@@ -44,7 +47,7 @@ def list_(
 
 
 def _cell(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def summary(documented: object) -> str:
@@ -57,7 +60,7 @@ def attacks() -> list[Row]:
     from keepmum.attacks import attack_classes
 
     return [
-        {"id": cls.id, "access": cls.needs.access, "summary": summary(cls), "references": list(cls.references)}
+        {"id": cls.id, "access": cls().access, "summary": summary(cls), "references": list(cls.references)}
         for cls in attack_classes()
     ]
 

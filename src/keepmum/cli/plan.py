@@ -37,7 +37,7 @@ def plan(
     terminal = common.terminal
     settings = configured(model, target, data, how, common.config)
     case = read_case(settings, scores)
-    options = {name: case.options[name] for name in ("attacks", "seed", "classes", "max_queries")}
+    options = {name: case.options[name] for name in ("attacks", "seed", "max_queries")}
     with cores(settings.audit.jobs):
         made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
     _show(made, terminal)

@@ -23,12 +23,12 @@ def report(
         tuple[Path, ...],
         Parameter(
             name=["--output", "-o"],
-            negative=(),
+            show_default=False,
             help="File to write; its ending names the format: .html .json .md .sarif .junit.xml .csv. May be repeated.",
         ),
     ] = (),
     schema: Annotated[
-        bool, Parameter(negative=(), help="Print the JSON Schema of report.json, and nothing else.")
+        bool, Parameter(show_default=False, help="Print the JSON Schema of report.json, and nothing else.")
     ] = False,
     common: Options = DEFAULTS,
 ) -> int:
