@@ -54,7 +54,7 @@ docs: $(DEV)  ## Build the documentation and run the examples in it
 	@echo "documentation: docs/_build/html/index.html"
 
 validity: $(DEV)  ## Simulate the statistics at full size and rewrite docs/validity.md; takes a while
-	@$(BIN)/python benchmarks/validity.py
+	@$(BIN)/python benchmarks/validity.py --write
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) demo dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

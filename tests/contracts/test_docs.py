@@ -120,6 +120,27 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "audit" / "report.html").exists()
 
 
+@pytest.mark.slow
+def test_the_tutorial_prints_what_it_quotes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Word for word; numbers may differ in the last digits between machines."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    quoted = 0
+    for code, output in re.findall(
+        r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text("tutorials/first-audit.md"), flags=re.DOTALL
+    ):
+        exec(compile(code, "first-audit.md", "exec"), names)
+        assert without_numbers(capsys.readouterr().out) == without_numbers(output)
+        quoted += bool(output)
+    assert quoted >= 5
+
+
+def without_numbers(printed: str) -> str:
+    return re.sub(r"\d[\d.,]*", "#", printed).strip()
+
+
 def test_the_readme_opens_with_the_two_commands() -> None:
     head = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")[0]
     assert "make demo" in head
