@@ -217,13 +217,18 @@ _UNPLAYED = frozenset({Outcome.SKIPPED, Outcome.ERROR, Outcome.INCONCLUSIVE})
 
 
 def _broken(report: Report, policy: Policy) -> Iterator[str]:
-    for finding in report.findings:
-        if finding.outcome in policy.fail_on:
-            yield f"{finding.id} says {finding.outcome}: {finding.explanation or finding.reason or 'see the report'}"
     for finding, rule in _rules(report, policy):
         estimate = finding.metrics.get(rule.metric)
         if estimate is not None and rule.broken(estimate):
             yield f"{finding.id} {rule.metric} {estimate} is {rule.wrong_side} {rule.limit:g}"
+    for finding in sorted(report.findings, key=_strength, reverse=True):
+        if finding.outcome in policy.fail_on:
+            yield f"{finding.id} says {finding.outcome}: {finding.explanation or finding.reason or 'see the report'}"
+
+
+def _strength(finding: Finding) -> float:
+    """What is in the model comes first, then the attacks that are surely strongest."""
+    return finding.metrics["auc"].low if "auc" in finding.metrics else 1.0
 
 
 def _unclear(report: Report, policy: Policy) -> Iterator[str]:

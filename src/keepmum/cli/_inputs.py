@@ -14,8 +14,8 @@ from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
     from keepmum.data import Records
-    from keepmum.targets import Target
     from keepmum.settings import AuditSettings, DataSettings, Settings, TargetSettings
+    from keepmum.targets import Target
 
 
 @dataclass(frozen=True)

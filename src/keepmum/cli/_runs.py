@@ -27,10 +27,12 @@ class Run:
     Attributes:
       path: Its folder.
       manifest: What it says about itself.
+      name: Its id, relative to where runs are kept.
     """
 
     path: Path
     manifest: Mapping[str, Any]
+    name: str = ""
 
     @property
     def finished(self) -> bool:
@@ -45,12 +47,16 @@ class Run:
 
 
 def all_runs(root: Path = ROOT) -> list[Run]:
-    """Every run under a folder, newest first."""
+    """Every run under a folder, newest first; a demo keeps two of them in one folder."""
     from keepmum.runs import read_manifest
 
-    folders = [path for path in root.glob("*") if path.is_dir()] if root.is_dir() else []
-    runs = [Run(path, manifest) for path in folders if (manifest := read_manifest(path)) is not None]
-    return sorted(runs, key=lambda run: run.path.name, reverse=True)
+    folders = [file.parent for pattern in ("*/manifest.json", "*/*/manifest.json") for file in root.glob(pattern)]
+    names = {folder.relative_to(root).as_posix(): folder for folder in folders}
+    return [
+        Run(folder, manifest, name)
+        for name, folder in sorted(names.items(), reverse=True)
+        if (manifest := read_manifest(folder)) is not None
+    ]
 
 
 def new_run(root: Path = ROOT) -> Path:
@@ -84,7 +90,7 @@ def find_report(name: Path | None, root: Path = ROOT) -> Path:
         return newest.path / "report.json"
     if name.is_file():
         return name
-    named = [run.path for run in all_runs(root) if run.path.name.endswith(str(name))]
+    named = [run.path for run in all_runs(root) if run.name.endswith(str(name))]
     for folder in (name, *named):
         if (folder / "report.json").is_file():
             return folder / "report.json"

@@ -109,7 +109,7 @@ def _console(stream: TextIO, no_color: bool) -> Console:
     from rich.console import Console
 
     plain = not stream.isatty()
-    return Console(file=stream, no_color=no_color or None, width=100 if plain else None, emoji=False)
+    return Console(file=stream, no_color=no_color or None, width=120 if plain else None, emoji=False)
 
 
 class Ticker:

@@ -47,13 +47,14 @@ def check(
 
 
 def _files(path: Path) -> list[Path]:
-    """The file, or all files of a folder.
+    """The file, or all files of a folder that are not hidden and not empty.
 
     Raises:
       ConfigError: There is none.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        inside = sorted(file for file in path.rglob("*") if file.is_file() and file.stat().st_size)
+        files = [f for f in inside if not any(part.startswith(".") for part in f.relative_to(path).parts)]
         if not files:
             raise ConfigError(f"expected model files in {path}, got an empty folder")
         return files
@@ -63,9 +64,12 @@ def _files(path: Path) -> list[Path]:
 
 
 def _show(found: Mapping[Path, Sequence[FileFinding]], terminal: Terminal) -> None:
-    for file, findings in found.items():
+    models = {f: said for f, said in found.items() if len(found) == 1 or any(s.code != UNREADABLE for s in said)}
+    for file, findings in models.items():
         terminal.show(str(file))
         for finding in findings:
             terminal.show(f"  {finding.severity:<8}{finding.text}")
             if finding.remedy:
                 terminal.show(f"          {finding.remedy}")
+    if len(models) < len(found):
+        terminal.show(f"{len(found) - len(models)} other files are no models that keepmum reads.")

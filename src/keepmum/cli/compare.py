@@ -76,7 +76,10 @@ def _name(path: Path) -> str:
 def _show(comparison: Comparison, metric: str, terminal: Terminal) -> None:
     from rich.table import Table
 
-    table = Table("attack", "before", "after", "difference", "", title=metric, title_justify="left")
+    table = Table(title=metric, title_justify="left", box=None, pad_edge=False)
+    table.add_column("attack", no_wrap=True)
+    for heading in ("before", "after", "difference", ""):
+        table.add_column(heading)
     for change in comparison.changes:
         if change.metric == metric:
             cells = (change.before, change.after, change.difference, change.direction)

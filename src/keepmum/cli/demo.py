@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keepmum.report import Report
 
 PEOPLE = 20_000
-SHOWN = "membership/loss"
+SHOWN = "membership/loss:per-class"
 NO_HOW = EffortSettings()
 NAMES = {"leaky": "overfit random forest", "tight": "logistic regression"}
 
@@ -94,14 +94,16 @@ def _show(reports: dict[str, Report], terminal: Terminal) -> None:
     """Both models, line by line: attack, what one could guess without the model, what the attack does to strangers."""
     from rich.table import Table
 
-    table = Table("", *(f"{name}: {NAMES[name]}" for name in reports), title=f"Attack {SHOWN}", title_justify="left")
+    table = Table(
+        "", *(f"{name}: {NAMES[name]}" for name in reports), box=None, title=f"Attack {SHOWN}", title_justify="left"
+    )
     found = {name: report[SHOWN] for name, report in reports.items()}
     table.add_row("the audit says", *(report.outcome.replace("_", " ") for report in reports.values()))
     rows = (
         ("attack, AUC", "metrics", "auc"),
-        ("baseline without the model, AUC", "baseline", "auc"),
-        ("control on people never seen, AUC", "control", "auc"),
-        ("members found, 1 % wrongly accused", "metrics", "tpr_at_fpr_0.01"),
+        ("baseline, without the model", "baseline", "auc"),
+        ("control, on strangers", "control", "auc"),
+        ("found at 1 % false alarms", "metrics", "tpr_at_fpr_0.01"),
     )
     for label, part, metric in rows:
         table.add_row(label, *(str(getattr(finding, part).get(metric, "")) for finding in found.values()))

@@ -80,7 +80,7 @@ def runs() -> list[Row]:
     for run in all_runs():
         planned = len(run.manifest.get("attacks", ()))
         state = "finished" if run.finished else f"interrupted, {run.saved} of {planned} saved"
-        rows.append({"run": run.path.name, "state": state, "model": run.manifest.get("source", {}).get("model", "")})
+        rows.append({"run": run.name, "state": state, "model": run.manifest.get("source", {}).get("model", "")})
     return rows
 
 

@@ -49,18 +49,22 @@ def plan(
 def _show(made: Plan, terminal: Terminal) -> None:
     from rich.table import Table
 
-    table = Table(
-        "attack", "queries", "seconds", "why not", title=f"Plan with {made.access} access", title_justify="left"
-    )
+    table = Table(title=f"Plan with {made.access} access", title_justify="left", box=None, pad_edge=False)
+    table.add_column("attack", no_wrap=True)
+    table.add_column("queries", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("why not")
     for row in made.rows:
-        cost = (f"{row.queries:,}", f"{row.seconds:.1f}") if row.applicable else ("", "")
+        cost = (
+            (f"{row.queries:,}", "<0.1" if row.seconds < 0.1 else f"{row.seconds:.1f}") if row.applicable else ("", "")
+        )
         table.add_row(row.attack, *cost, row.reason)
     terminal.result.print(table)
     terminal.show(
         f"{made.members:,} members, {made.nonmembers:,} non-members; {made.queries:,} rows asked in all "
         f"(answers are shared), about {made.seconds:.0f} s."
     )
-    terminal.show(f"These records resolve false positive rates down to {made.resolvable_fpr:.2%}, and show an AUC of")
-    terminal.show(f"{made.detectable_auc:.3f} or more in 4 of 5 audits.")
+    terminal.show(f"These records resolve false positive rates down to {made.resolvable_fpr:.2%}.")
+    terminal.show(f"They show an AUC of {made.detectable_auc:.3f} or more in 4 of 5 audits.")
     for metric, why in made.refused.items():
         terminal.show(f"{metric} will be refused: {why}.")
