@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from keepmum.report import _svg, _view
+from keepmum.report import _svg, _view, plots
 from keepmum.report import _words as words
 from keepmum.report._report import Report
 from keepmum.report.compare import compare
@@ -21,11 +21,8 @@ def render(report: Report) -> str:
     """The whole report as a page."""
     notes, axis = _view.Footnotes(), _view.axis(report)
     sentence, meaning = words.consequence(report)
-    histograms = [
-        (f, picture)
-        for i, f in enumerate(words.by_strength(report.findings))
-        if (picture := _svg.histogram_svg(f, f"h{i}"))
-    ]
+    drawn = plots.alike([f for f in words.by_strength(report.findings) if f.curve], lambda f: f.curve)
+    histograms = [(group, _svg.histogram_svg(group[0], f"h{i}")) for i, group in enumerate(drawn)]
     return _page(
         "report.html",
         report=report,

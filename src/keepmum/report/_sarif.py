@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from keepmum.findings import Finding, Outcome
 from keepmum.report._report import Report
-from keepmum.report._words import EVIDENCE, OUTCOMES, family_question, metric_text, split_id
+from keepmum.report._words import EVIDENCE, OUTCOMES, family_question, metric_text, model_name, split_id
 
 LEVELS: Mapping[Outcome, str] = {Outcome.LEAK: "error", Outcome.INCONCLUSIVE: "warning"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -42,10 +42,10 @@ def location(report: Report) -> str:
 
     Absolute paths are cut to the file's name: they mean nothing in a repository and tell about a machine.
     """
-    source = str(report.target.get("source") or "")
+    source = model_name(report)
     windows = PureWindowsPath(source)
     path = PurePosixPath(windows.as_posix() if "\\" in source else source)
-    if not source or not path.suffix or " " in path.suffix:
+    if not path.suffix or " " in path.suffix:
         return "keepmum.toml"
     outside = path.is_absolute() or bool(windows.drive) or ".." in path.parts
     return quote(path.name if outside else path.as_posix())

@@ -43,7 +43,7 @@ def roc_svg(report: Report, key: str = "roc") -> Markup:
     curves = plots.lines(report)
     if not curves:
         return Markup("")
-    figure, axes = _figure(5.0, 3.9)
+    figure, axes = _figure(5.0, 4.4)
     plots.draw_roc(axes, curves, plots.floor_of(report), plots.resolvable(report), PAGE)
     return themed(figure, key, "ROC curves on logarithmic axes", _roc_words(curves))
 
@@ -56,7 +56,7 @@ def rocs_svg(named: Sequence[tuple[str, Report]], key: str = "rocs") -> Markup:
         return Markup("")
     reports = [report for _, report in named]
     limits = [limit for report in reports if (limit := plots.resolvable(report)) is not None]
-    figure, axes = _figure(5.0, 3.9)
+    figure, axes = _figure(5.0, 4.4)
     plots.draw_roc(axes, curves, plots.floor_of(*reports), max(limits, default=None), PAGE)
     return themed(figure, key, "ROC curves of the strongest attack on each model", _roc_words(curves))
 
@@ -66,7 +66,8 @@ def rates_svg(report: Report, key: str = "rates") -> Markup:
     rows = [f for f in by_strength(report.findings) if any(name in f.metrics for name in TPRS)]
     if not rows:
         return Markup("")
-    figure, axes = _figure(5.0, 0.9 + 0.3 * len(rows))
+    count = len(plots.alike(rows, lambda f: tuple(f.metrics.get(name) for name in TPRS)))
+    figure, axes = _figure(5.0, 1.0 + 0.3 * count)
     plots.draw_rates(axes, rows, PAGE)
     words = "The numbers and their intervals are those of the table in section 2."
     return themed(figure, key, "Share of the training people found, attack by attack", words)

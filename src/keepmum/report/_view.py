@@ -31,10 +31,13 @@ class Axis:
 def axis(*reports: Report) -> Axis:
     """An axis that holds every interval: short where all are near guessing, so that they can be told apart."""
     sides = [side for report in reports for f in report.findings for side in (f.metrics, f.baseline, f.control)]
-    slices = [s.metrics for report in reports for f in report.findings for s in f.slices]
-    aucs = [numbers["auc"] for numbers in (*sides, *slices) if "auc" in numbers]
+    return _axis([numbers["auc"] for numbers in sides if "auc" in numbers])
+
+
+def _axis(aucs: Sequence[Estimate]) -> Axis:
     highest, lowest = (max((a.high for a in aucs), default=1.0), min((a.low for a in aucs), default=0.4))
-    return Axis(next((v for v in (0.4, 0.2) if v <= lowest), 0.0), next((v for v in (0.6, 0.8) if v >= highest), 1.0))
+    ends = [n / 10 for n in range(11)]
+    return Axis(max(v for v in ends if v <= min(lowest, 0.4)), min(v for v in ends if v >= max(highest, 0.6)))
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Grouping:
     """The groups of one column: of the headline finding in full, of the others in short."""
 
     column: str
+    axis: Axis
     finding: Finding
     groups: tuple[Group, ...]
     left_out: int
@@ -184,11 +188,12 @@ def _refusable(finding: Finding, name: str, notes: Footnotes) -> Cell:
     return Cell(note=f"refused: {finding.refused[name]}", mark=notes.mark(text))
 
 
-def groupings(report: Report, on: Axis) -> list[Grouping]:
+def groupings(report: Report) -> list[Grouping]:
     """Results within groups, column by column; the finding with most to say first."""
     worst = words.headline(report)
     ranked = [f for f in words.by_strength(report.findings) if f.slices]
     ranked.sort(key=lambda f: worst is None or f.id != worst.id)
+    on = _axis([s.metrics["auc"] for f in ranked for s in f.slices if "auc" in s.metrics])
     columns = dict.fromkeys(s.column for f in ranked for s in f.slices)
     made = []
     for column in columns:
@@ -196,7 +201,7 @@ def groupings(report: Report, on: Axis) -> list[Grouping]:
         found = [(f, groups) for f, groups in found if groups]
         first, groups = found[0]
         others = tuple((f, _telling(rest)) for f, rest in found[1:])
-        made.append(Grouping(column, first, tuple(groups[:MOST_GROUPS]), len(groups[MOST_GROUPS:]), others))
+        made.append(Grouping(column, on, first, tuple(groups[:MOST_GROUPS]), len(groups[MOST_GROUPS:]), others))
     return made
 
 
@@ -238,7 +243,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     measured = sum(f.outcome in words.MEASURED for f in report.findings)
     passed = sum(check.passed is True for check in report.instrument.values())
     told = [
-        ("Model", str(report.target.get("kind") or "not told")),
+        ("Model", words.model_name(report)),
         ("The attacker sees", str(report.target.get("access") or "not told")),
         (
             "People",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from keepmum.findings import FAMILIES, Check, Finding, Outcome
@@ -69,6 +70,18 @@ def consequence(report: Report) -> tuple[str, str]:
     quoted = worst.explanation if worst else ""
     short = sentence.replace(quoted, "").strip() if quoted else sentence
     return short or sentence, quoted
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """The first sentence, and the rest."""
+    first, _, rest = re.sub(r"(?<=[a-z][.!?]) +(?=[A-Z])", "\0", text, count=1).partition("\0")
+    return first, rest
+
+
+def model_name(report: Report) -> str:
+    """What the report calls the model: its file or name where told, else its kind."""
+    places = (report.target.get("source"), report.reproducibility.get("model"), report.target.get("kind"))
+    return next((str(place) for place in places if place), "not told")
 
 
 def metric_label(name: str) -> str:
@@ -158,22 +171,21 @@ def people(count: int) -> str:
 def headline(report: Report) -> Finding | None:
     """The finding that says most: the worst leak, else the strongest of the others that were measured.
 
-    The one that the verdict quotes, if it quotes one. Else ordered by what an accusation is worth at least, then by the
-    lower ends of the rates and of the AUC.
+    The one that the verdict quotes, if it quotes one. Else ordered by what an accusation is worth at least, then by
+    the lower end of the AUC.
     """
     measured = [f for f in report.findings if f.outcome in MEASURED and (f.metrics or f.explanation)]
     said = [f for f in measured if f.explanation and f.explanation in report.verdict]
     if said:
         return said[0]
     leaks = [f for f in measured if f.outcome == Outcome.LEAK]
-    return max(leaks or measured, key=_strength, default=None)
+    return max(leaks or measured, key=lambda f: (_low(f, "precision"), _low(f, "auc")), default=None)
 
 
 def by_strength(findings: tuple[Finding, ...]) -> list[Finding]:
-    """Findings, strongest first; leaks before all others."""
-    return sorted(findings, key=lambda f: (f.outcome != Outcome.LEAK, [-v for v in _strength(f)], f.id))
+    """Findings in the order of a table: leaks before all others, then by the lower end of the AUC."""
+    return sorted(findings, key=lambda f: (f.outcome != Outcome.LEAK, -_low(f, "auc"), -_low(f, "precision"), f.id))
 
 
-def _strength(finding: Finding) -> list[float]:
-    names = ("precision", "tpr_at_fpr_0.001", "tpr_at_fpr_0.01", "tpr_at_fpr_0.1", "auc")
-    return [finding.metrics[name].low if name in finding.metrics else -1.0 for name in names]
+def _low(finding: Finding, name: str) -> float:
+    return finding.metrics[name].low if name in finding.metrics else -1.0

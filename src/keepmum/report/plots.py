@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,14 +72,21 @@ def label(finding: Finding) -> str:
 
 def lines(report: Report) -> list[Line]:
     """Distinct curves, strongest first; a curve that several attacks share is named after the first."""
-    shared: dict[Curve, list[Finding]] = {}
-    for finding in by_strength(report.findings):
-        if finding.curve is not None and len(finding.curve.fpr) > 1:
-            shared.setdefault(finding.curve, []).append(finding)
-    return [
-        Line(label(group[0]) + (f" (and {len(group) - 1} alike)" if len(group) > 1 else ""), curve)
-        for curve, group in shared.items()
-    ]
+    drawn = [f for f in by_strength(report.findings) if f.curve is not None and len(f.curve.fpr) > 1]
+    return [Line(names(group), group[0].curve) for group in alike(drawn, lambda f: f.curve) if group[0].curve]
+
+
+def alike(findings: Sequence[Finding], what: Callable[[Finding], Hashable]) -> list[list[Finding]]:
+    """Findings that show the same, together: with two classes several signals rank people alike."""
+    groups: dict[Hashable, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(what(finding), []).append(finding)
+    return list(groups.values())
+
+
+def names(group: Sequence[Finding]) -> str:
+    """Name of findings that are drawn once."""
+    return label(group[0]) + (f" (and {len(group) - 1} alike)" if len(group) > 1 else "")
 
 
 def resolvable(report: Report) -> float | None:
@@ -121,8 +128,24 @@ def draw_roc(axes: Axes, curves: Sequence[Line], floor: float, limit: float | No
     axes.set_xlabel("false positive rate: wrongly accused")
     axes.set_ylabel("true positive rate: found")
     handles, names = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], names[::-1], loc="lower right", frameon=False, fontsize="small", labelcolor=palette.ink)
+    _legend_below(axes, palette, handles[::-1], names[::-1])
     frame(axes, palette)
+
+
+def _legend_below(axes: Axes, palette: Palette, handles: Sequence[Any], names: Sequence[str]) -> None:
+    """Where no curve can run through it."""
+    axes.legend(
+        handles,
+        names,
+        loc="upper left",
+        bbox_to_anchor=(-0.02, -0.16),
+        ncols=2,
+        frameon=False,
+        fontsize="small",
+        labelcolor=palette.ink,
+        columnspacing=1.4,
+        borderaxespad=0,
+    )
 
 
 def _log_axes(axes: Axes, floor: float) -> None:
@@ -163,7 +186,7 @@ def draw_aucs(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None
             label=name,
         )
     axes.axvline(0.5, color=palette.muted, lw=0.9, ls=(0, (2, 2)))
-    _rows(axes, findings)
+    _rows(axes, [label(f) for f in findings])
     axes.set_xlabel("AUC (0.5: guessing)")
     if findings:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False, fontsize="small")
@@ -172,35 +195,28 @@ def draw_aucs(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None
 
 def draw_rates(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None:
     """Share of the members found at each false positive rate, on a logarithmic axis; chance is a dotted line each."""
-    values = [f.metrics[n].low for f in findings for n in TPRS if n in f.metrics]
-    floor = 1e-3 if any(v < 0.003 for v in values) else 3e-3
+    groups = alike(findings, lambda f: tuple(f.metrics.get(name) for name in TPRS))
+    rows = [group[0].metrics for group in groups]
+    floor = 1e-3 if any(numbers[n].low < 0.003 for numbers in rows for n in TPRS if n in numbers) else 3e-3
     for (name, text), marker, color, drop in zip(
         TPRS.items(), MARKERS, palette.series, (-0.22, 0.0, 0.22), strict=False
     ):
-        points = [(i + drop, f.metrics[name]) for i, f in enumerate(findings) if name in f.metrics]
+        points = [(i + drop, numbers[name]) for i, numbers in enumerate(rows) if name in numbers]
         axes.axvline(float(name.rsplit("_", 1)[1]), color=color, lw=0.9, ls=":")
         for y, rate in points:
-            axes.plot([max(rate.low, floor), max(rate.high, floor)], [y, y], color=color, lw=1.4, solid_capstyle="butt")
-        for y, rate in points:
+            ends = [max(rate.low, floor), max(rate.high, floor)]
             face = color if rate.value > floor else "none"
+            axes.plot(ends, [y, y], color=color, lw=1.4, solid_capstyle="butt")
             axes.plot([max(rate.value, floor)], [y], marker, color=color, mfc=face, ms=4.5, clip_on=False)
         if points:
-            axes.plot([], [], marker, color=color, ms=4.5, ls="", label=f"at {text} false alarms")
+            axes.plot([], [], marker, color=color, ms=4.5, ls="", label=f"at {text}")
     axes.set_xscale("log")
     _percent(axes)
     axes.set_xlim(floor, 1)
-    _rows(axes, findings)
+    _rows(axes, [names(group) for group in groups])
     axes.set_xlabel("share of the training people found")
-    axes.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=3,
-        frameon=False,
-        fontsize="small",
-        labelcolor=palette.ink,
-        handletextpad=0.2,
-        columnspacing=1.2,
-    )
+    style: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "handletextpad": 0.1, "columnspacing": 1.0}
+    axes.legend(ncols=3, frameon=False, fontsize="small", labelcolor=palette.ink, **style)
     frame(axes, palette)
 
 
@@ -211,9 +227,9 @@ def _percent(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _rows(axes: Axes, findings: Sequence[Finding]) -> None:
-    axes.set_yticks(range(len(findings)), [label(f) for f in findings])
-    axes.set_ylim(len(findings) - 0.4, -0.6)
+def _rows(axes: Axes, labels: Sequence[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
 def draw_histogram(axes: Axes, curve: Curve, palette: Palette) -> None:

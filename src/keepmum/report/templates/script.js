@@ -23,7 +23,7 @@
     tools.className = "tools";
     count.setAttribute("role", "status");
     input.type = "search";
-    label.append("Show only ", input);
+    label.append("Show only rows with ", input);
     tools.append(label, count);
     input.oninput = () => {
       const want = input.value.toLowerCase();
