@@ -85,8 +85,8 @@ def load_skops(path: Path) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     schema = read_schema(path)
-    check_loaders(schema)
     try:
+        check_loaders(schema)
         with ZipFile(path) as archive:
             _check_stored_trees(schema, archive)
         unknown = [name for name in get_untrusted_types(file=path) if name not in ALLOWED_TYPES]
@@ -131,9 +131,14 @@ def check_loaders(schema: Node) -> None:
         if is_tree != (node["__loader__"] == "TreeNode"):
             raise bad("a tree that is not built as one")
         if is_tree:
-            sensitive |= {part.get("__id__") for part in _nodes(node)}
+            sensitive |= {part.get("__id__") for part in _nodes([node["__reduce__"], node["content"]])}
+    _check_ids(schema, sensitive)
+
+
+def _check_ids(schema: Node, sensitive: set[Any]) -> None:
+    """For one id skops builds one object, whichever part comes first: no part of a tree may stand for another."""
     first: dict[Any, Node] = {}
-    for node in _nodes(schema):  # skops builds one object for one id, whichever part comes first
+    for node in _nodes(schema):
         key = node.get("__id__")
         if key is not None and key in sensitive:
             known = first.setdefault(key, node)
@@ -147,7 +152,7 @@ def _without_ids(node: Any) -> Any:
     return [_without_ids(value) for value in node] if isinstance(node, list) else node
 
 
-def _nodes(schema: Node) -> Iterator[Node]:
+def _nodes(schema: Any) -> Iterator[Node]:
     waiting: list[Any] = [schema]
     while waiting:
         item = waiting.pop()

@@ -97,7 +97,7 @@ def check_nodes(state: dict[str, Any], n_features: int, n_classes: NDArray[Any],
     out circles.
     """
     nodes, values, count = state.get("nodes"), state.get("values"), state.get("node_count")
-    if not isinstance(nodes, np.ndarray) or not isinstance(values, np.ndarray) or not isinstance(count, int):
+    if not isinstance(nodes, np.ndarray) or not isinstance(values, np.ndarray) or type(count) is not int:
         raise bad("a tree without node arrays")
     if nodes.ndim != 1 or nodes.dtype.names is None or not 0 < count == len(nodes):
         raise bad(f"a tree of {count} nodes with {nodes.shape} stored")
@@ -107,9 +107,6 @@ def check_nodes(state: dict[str, Any], n_features: int, n_classes: NDArray[Any],
         raise bad(f"a tree of {count} nodes with values of shape {values.shape}")
     if values.dtype.kind != "f" or not np.isfinite(values).all():
         raise bad("a tree with values that are not finite numbers")
-    depth = state.get("max_depth")
-    if not isinstance(depth, int) or not 0 <= depth < count:
-        raise bad(f"a tree of {count} nodes and depth {depth}")
     try:
         left, right, feature = (nodes[name] for name in ("left_child", "right_child", "feature"))
     except ValueError as err:
@@ -118,6 +115,9 @@ def check_nodes(state: dict[str, Any], n_features: int, n_classes: NDArray[Any],
     if not np.array_equal(leaf, right == _LEAF):
         raise bad("a node with one child")
     _check_links(left, right, ~leaf)
+    depth, least = state.get("max_depth"), _depth(left, right, ~leaf)
+    if not isinstance(depth, int) or isinstance(depth, bool) or not least <= depth < count:
+        raise bad(f"a tree of {count} nodes and depth {depth}, where {least} is right")
     if (feature[~leaf] < 0).any() or (feature[~leaf] >= n_features).any():
         raise bad("a node that splits on a feature that is not there")
 
@@ -129,6 +129,15 @@ def _check_links(left: NDArray[Any], right: NDArray[Any], inner: NDArray[np.bool
         raise bad("a node whose child is out of range or leads in a circle")
     if len(np.unique(children)) != len(children):
         raise bad("a node with two parents")
+
+
+def _depth(left: NDArray[Any], right: NDArray[Any], inner: NDArray[np.bool_]) -> int:
+    """Levels below the root; compiled code makes its buffers by the depth that is stored."""
+    level, depth = np.flatnonzero(inner[:1]), 0
+    while len(level):
+        below = np.concatenate([left[level], right[level]])
+        level, depth = below[inner[below]], depth + 1
+    return depth
 
 
 def _check_hist(model: Any, held: set[int]) -> int:
@@ -166,10 +175,12 @@ def _check_categories(mapper: Any, categorical: NDArray[Any]) -> None:
 def _check_preprocessor(preprocessor: Any, width: int) -> None:
     """The model's own encoder of categories has to hand on as many columns as it is given."""
     steps = getattr(preprocessor, "transformers_", [])
-    if not is_a(preprocessor, "sklearn.compose._column_transformer.ColumnTransformer") or not 1 <= len(steps) <= 2:
+    if not is_a(preprocessor, "sklearn.compose._column_transformer.ColumnTransformer"):
         raise bad("an unknown encoder of categories")
     taken = np.zeros(width, dtype=int)
     for name, step, columns in steps:
+        if name == "remainder" and not len(columns):
+            continue
         mask = np.asarray(columns)
         if mask.shape != (width,) or mask.dtype != bool:
             raise bad("an encoder of categories for another number of features")
