@@ -62,10 +62,10 @@ def test_the_readme_lists_every_attack(cls: type) -> None:
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_and_option_is_documented(verb: str) -> None:
     page = text("reference/cli.md")
-    sections = re.split(r"^#+ .*?(?:keepmum )?`?([a-z]+)`?$", page, flags=re.MULTILINE)
-    assert verb in sections[1::2], f"docs/reference/cli.md has no section {verb}"
+    headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
+    assert any(re.search(rf"\b{verb}\b", heading) for heading in headings), f"reference/cli.md has no section {verb}"
     names = {name for argument in build()[verb].assemble_argument_collection() for name in argument.names}
-    missing = sorted(name for name in names if name.startswith("--") and f"`{name}" not in page)
+    missing = sorted(name for name in names if name.startswith("--") and not re.search(rf"{name}\b", page))
     assert not missing, f"docs/reference/cli.md does not tell about {missing}"
 
 
