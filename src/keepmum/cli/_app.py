@@ -44,11 +44,12 @@ def build(used: str = "") -> App:
 
     import keepmum
 
+    plain = Parameter(negative=())  # no --no-… and --empty-… twins
     app = App(
         name="keepmum",
         help="Does your model keep mum? Measures what a trained model gives away about its training data.",
         help_epilogue="" if used else "'keepmum VERB --help' shows the options of a verb. Start with: keepmum demo",
-        default_parameter=Parameter(negative=()),
+        default_parameter=plain,
         version=keepmum.__version__,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -57,7 +58,8 @@ def build(used: str = "") -> App:
     )
     for place, (verb, summary) in enumerate(VERBS.items()):
         function = "list_" if verb == "list" else verb
-        app.command(f"keepmum.cli.{verb}:{function}", name=verb, help=None if verb == used else summary, sort_key=place)
+        shown = None if verb == used else summary
+        app.command(f"keepmum.cli.{verb}:{function}", name=verb, help=shown, sort_key=place, default_parameter=plain)
     return app
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from keepmum.settings import AuditSettings, DataSettings, Settings, TargetSettings
     from keepmum.targets import Target
 
+READING = "reading the model and the records"
+
 
 @dataclass(frozen=True)
 class Case:

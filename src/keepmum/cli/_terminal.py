@@ -145,15 +145,15 @@ class Ticker:
         """Take up what an audit reports: units done, units in all, what comes next."""
         self._state = (done, total, what)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, description=what)
-        if self._bar is None:
+            self._bar.update(self._task, completed=done, total=total or None, description=what)
+        if self._bar is None and total:
             self._terminal.detail(self._line())
 
     def _line(self) -> str:
         done, total, what = self._state
         spent = time.monotonic() - self._began
         left = f", about {spent * (total - done) / done:.0f} s left" if 0 < done < total else ""
-        return f"{done} of {total} · {what} · {spent:.0f} s{left}"
+        return f"{f'{done} of {total} · ' if total else ''}{what} · {spent:.0f} s{left}"
 
     def _speak(self) -> None:
         while not self._over.wait(PLAIN_SECONDS):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from keepmum.cli._app import Exit
-from keepmum.cli._inputs import Case, configured, cores, read_case
+from keepmum.cli._inputs import READING, Case, configured, cores, read_case
 from keepmum.cli._runs import Run, new_run, unfinished
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal, command
 from keepmum.errors import ConfigError
@@ -50,7 +50,9 @@ def audit(
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
     settings = configured(model, target, data, how, common.config)
-    case = read_case(settings, scores)
+    with terminal.progress() as ticker:
+        ticker(0, 0, READING)
+        case = read_case(settings, scores)
     out = settings.audit.out or _folder(case, terminal)
     terminal.detail(f"{len(case.members):,} members, {len(case.nonmembers):,} non-members; run folder {out}")
     with cores(settings.audit.jobs):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from keepmum.cli._app import Exit
-from keepmum.cli._inputs import configured, cores, read_case
+from keepmum.cli._inputs import READING, configured, cores, read_case
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.cli.audit import NO_DATA, NO_HOW, NO_TARGET, Data, How, Model, Scores, Target
 from keepmum.errors import ConfigError
@@ -36,7 +36,9 @@ def plan(
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
     settings = configured(model, target, data, how, common.config)
-    case = read_case(settings, scores)
+    with terminal.progress() as ticker:
+        ticker(0, 0, READING)
+        case = read_case(settings, scores)
     options = {name: case.options[name] for name in ("attacks", "seed", "max_queries")}
     with cores(settings.audit.jobs):
         made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
