@@ -34,8 +34,8 @@ def test_interrupt_and_resume_gives_the_same_bytes(tmp_path, after):
     run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", progress=Interrupter(after))
-    lines = (tmp_path / "cut" / "events.jsonl").read_text().splitlines() if after > 2 else []
-    assert len(lines) == max(0, after - 2 - (1 if after > 10 else 0)) or after == 20
+    events = tmp_path / "cut" / "events.jsonl"
+    assert len(events.read_text().splitlines() if events.exists() else []) == max(0, after - 2)
     assert not (tmp_path / "cut" / "report.json").exists()
     run(tmp_path / "cut")
     whole, cut = ((tmp_path / name / "report.json").read_bytes() for name in ("whole", "cut"))

@@ -70,10 +70,14 @@ def _concat(first: Any, second: Any) -> Any:
             raise DataError(f"expected the same number of columns, got {first.shape[1]} and {second.shape[1]}")
         return sparse.vstack([first, second]).tocsr()
     if _is_frame(first) and _is_frame(second) and type(first) is type(second):
-        names, others = column_names(first), column_names(second)
+        names, others = list(first.columns), list(second.columns)
         if set(names) != set(others):
-            odd = sorted(set(names) ^ set(others))
+            odd = sorted(str(name) for name in set(names) ^ set(others))
             raise DataError(f"members and non-members have different columns: {', '.join(odd[:5])} is in one only")
+        if not all(isinstance(name, str) for name in names):  # pandas allows names that are no text
+            import pandas as pd
+
+            return pd.concat([first, second[names]], ignore_index=True)
         import narwhals as nw
 
         frames = [nw.from_native(f, eager_only=True).select(names) for f in (first, second)]
@@ -152,7 +156,7 @@ class Records:
         if _is_frame(self.X):
             import narwhals as nw
 
-            return np.asarray(nw.from_native(self.X, eager_only=True)[name].to_numpy())
+            return np.asarray(nw.from_native(self.X, eager_only=True)[:, names.index(name)].to_numpy())
         values = self.X[:, names.index(name)] if self.X.ndim > 1 else self.X
         return np.asarray(values.toarray()).ravel() if hasattr(values, "toarray") else np.asarray(values)
 

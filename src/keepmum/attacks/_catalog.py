@@ -42,8 +42,9 @@ def choose(wanted: Sequence[str | Attack[Any]] | None) -> list[Attack[Any]]:
     names = [w for w in wanted if isinstance(w, str)]
     for name in names:
         if not any(fnmatchcase(a.name, name.removeprefix("-")) for a in catalog):
-            close = difflib.get_close_matches(name, [a.name for a in catalog], 1, 0.4)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            by_technique = {a.name.split("/", 1)[1]: a.name for a in catalog}
+            close = difflib.get_close_matches(name.removeprefix("-").split("/")[-1], by_technique, 1, 0.5)
+            hint = f" (did you mean {by_technique[close[0]]!r}?)" if close else ""
             raise ConfigError(f"no attack {name!r}{hint}: see keepmum list attacks")
     given = [w for w in wanted if isinstance(w, Attack)]
     plus = [n for n in names if n[:1] != "-"] or ([] if given else ["*"])
