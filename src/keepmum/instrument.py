@@ -67,8 +67,9 @@ def blind_baseline(split: Split, seed: int, most: int) -> Check:
     fold = np.empty(len(pool), dtype=np.intp)
     for side in (truth, ~truth):
         fold[side] = rng.permutation(int(side.sum())) % FOLDS
+    learners = _learners(seed)  # loads the libraries whose threads are limited next
     with threadpool_limits(1):  # default threads cost more than they give on few records
-        results = [_cross_validate(X, truth, fold, learner) for learner in _learners(seed)]
+        results = [_cross_validate(X, truth, fold, learner) for learner in learners]
     best = max(results, key=lambda result: result.estimate.value)
     separates = min(1.0, len(results) * min(result.p_value for result in results)) <= ALARM
     seen = f"{columns} columns and the label" if columns else "the label only, as no record columns were given"
