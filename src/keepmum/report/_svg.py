@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
@@ -77,7 +77,8 @@ def histogram_svg(finding: Finding, key: str) -> Markup:
     """Where members and non-members fall in the ranking of scores."""
     if finding.curve is None or len(finding.curve.edges) < 2:
         return Markup("")
-    figure, axes = _figure(3.0, 1.25)
+    figure, axes = _figure(3.0, 1.25, layout=None)
+    figure.subplots_adjust(left=0.03, right=0.97, top=0.97, bottom=0.2)
     plots.draw_histogram(axes, finding.curve, PAGE)
     top = len(finding.curve.members) // 2
     words = (
@@ -97,12 +98,12 @@ def _roc_words(curves: Sequence[plots.Line]) -> str:
     return " ".join(said)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> tuple[Figure, Axes]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=layout)
         figure.patch.set_alpha(0)
         axes = figure.subplots()
         axes.patch.set_alpha(0)

@@ -215,7 +215,12 @@ def draw_rates(axes: Axes, findings: Sequence[Finding], palette: Palette) -> Non
     axes.set_xlim(floor, 1)
     _rows(axes, [names(group) for group in groups])
     axes.set_xlabel("share of the training people found")
-    style: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "handletextpad": 0.1, "columnspacing": 1.0}
+    style: dict[str, Any] = {
+        "loc": "lower right",
+        "bbox_to_anchor": (1.0, 1.0),
+        "handletextpad": 0.1,
+        "columnspacing": 1.0,
+    }
     axes.legend(ncols=3, frameon=False, fontsize="small", labelcolor=palette.ink, **style)
     frame(axes, palette)
 
