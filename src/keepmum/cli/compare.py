@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +43,9 @@ def compare(
     if output is not None:
         terminal.say(f"Wrote {write_page([(_name(old_path), old), (_name(new_path), new)], output)}")
     if common.json:
-        terminal.data(json.dumps(asdict(comparison), default=str))
+        from keepmum._serial import plain
+
+        terminal.data(json.dumps(plain(comparison), allow_nan=False))
     return Exit.DONE
 
 
