@@ -300,7 +300,7 @@ def _check_lengths(file: Path, separator: str, width: int) -> None:
 
 def _read_npz(file: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as raw, np.load(raw, allow_pickle=False) as archive:
             if not hasattr(archive, "files"):
                 raise DataError(f"{file.name} is no npz archive: save with numpy.savez")
             return {name: archive[name] for name in archive.files}

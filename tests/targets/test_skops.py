@@ -6,8 +6,23 @@ import pandas as pd
 import pytest
 import skops.io
 from crafted import array_named, nodes_of, rewrite
-from sklearn import calibration, compose, ensemble, feature_selection, gaussian_process, impute, linear_model
-from sklearn import model_selection, naive_bayes, neighbors, neural_network, pipeline, preprocessing, svm, tree
+from sklearn import (
+    calibration,
+    compose,
+    ensemble,
+    feature_selection,
+    gaussian_process,
+    impute,
+    linear_model,
+    model_selection,
+    naive_bayes,
+    neighbors,
+    neural_network,
+    pipeline,
+    preprocessing,
+    svm,
+    tree,
+)
 from sklearn.base import BaseEstimator
 
 from keepmum.data import Records

@@ -27,7 +27,7 @@ SUM_TOLERANCE = 0.05
 """How far a row of probabilities may be from 1: wide enough for answers rounded to one decimal."""
 
 
-class Target(ABC):
+class Target(ABC):  # noqa: B024  what can be asked is abstract on each rung
     """A model as far as it can be reached.
 
     Attributes:
@@ -175,8 +175,8 @@ def check_probabilities(answer: Any, rows: int, classes: int) -> Floats:
     off = np.abs(sums - 1) > SUM_TOLERANCE
     if off.any():
         raise TargetError(
-            f"expected rows of probabilities that sum to 1, got {float(sums[off][0]):.4g} and {int(off.sum()) - 1} more: "
-            "give one column for each class"
+            f"expected rows of probabilities that sum to 1, got {float(sums[off][0]):.4g} in the first of "
+            f"{int(off.sum())} rows that do not: give one column for each class"
         )
     return np.clip(values, 0.0, 1.0)
 

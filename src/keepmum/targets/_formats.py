@@ -73,7 +73,7 @@ def is_pickle(head: bytes) -> bool:
     if head[:1] == b"\x80" and len(head) > 1 and 2 <= head[1] <= 5:
         return True
     text = head[:256]
-    return head[:1] in b"(cil]}" and b"\n" in text and _looks_like_protocol_0(text)
+    return head[:1] in b"(c]}" and _looks_like_protocol_0(text)
 
 
 def _looks_like_protocol_0(text: bytes) -> bool:
@@ -81,7 +81,7 @@ def _looks_like_protocol_0(text: bytes) -> bool:
     first = text.split(b"\n", 2)
     if text[:1] == b"c":
         return len(first) == 3 and first[0][1:].replace(b"_", b"").replace(b".", b"").isalnum()
-    return text.startswith((b"(lp", b"(dp", b"(i", b"(c", b"ccopy_reg", b"(S'"))
+    return text.startswith((b"]q", b"}q", b"(lp", b"(dp", b"(i", b"(c", b"ccopy_reg", b"(S'"))
 
 
 def _by_content(path: Path, head: bytes) -> Format | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def unpack(payload: bytes) -> tuple[dict[str, Any], Arrays]:
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
-    except (OSError, KeyError, EOFError, AttributeError, NotImplementedError) as err:
+    except (BadZipFile, OSError, KeyError, EOFError, AttributeError, NotImplementedError) as err:
         raise ValueError(f"not a message ({type(err).__name__})") from err
     if not isinstance(header, dict):
         raise ValueError("not a message: the header is no table")

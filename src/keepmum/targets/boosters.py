@@ -161,7 +161,7 @@ def load_lightgbm(path: Path, classes: Any = None) -> ScoreTarget | RegressionTa
         raise UnsafeFileError(f"{path.name} is a cut-off LightGBM model: copy it again, or save it again")
     check_lightgbm(text)
     try:
-        booster = lightgbm.Booster(model_str=text, params={"verbose": -1})
+        booster = lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as err:
         raise UnsafeFileError(f"{path.name} is no whole LightGBM model ({err}): save it again") from err
     objective = next((line[10:] for line in text.splitlines() if line.startswith("objective=")), "")

@@ -43,12 +43,16 @@ class Session:
 
     def ask(self, records: Records, output: str) -> list[Any]:
         """The raw answers of one output, one item a batch."""
-        feeds = self._feeds(records)
-        return [self._run(feeds, rows, output) for rows in self._batches(len(records))]
+        return [answers[0] for answers in self.ask_all(records, (output,))]
 
-    def _run(self, feeds: dict[str, NDArray[Any]], rows: slice, output: str) -> Any:
+    def ask_all(self, records: Records, outputs: tuple[str, ...]) -> list[list[Any]]:
+        """The raw answers of several outputs, one list a batch."""
+        feeds = self._feeds(records)
+        return [self._run(feeds, rows, outputs) for rows in self._batches(len(records))]
+
+    def _run(self, feeds: dict[str, NDArray[Any]], rows: slice, outputs: tuple[str, ...]) -> list[Any]:
         try:
-            return self._session.run([output], {name: values[rows] for name, values in feeds.items()})[0]
+            return list(self._session.run(outputs, {name: values[rows] for name, values in feeds.items()}))
         except _failures() as err:
             first = (str(err).strip().splitlines() or [""])[0][:200]
             raise TargetError(f"the ONNX model could not answer about these records ({first})") from err
@@ -115,18 +119,21 @@ class OnnxScores(ScoreTarget):
 
     Args:
       session: The model.
-      output: Name of the output that holds them: a tensor, or a list of ``{label: probability}``.
+      outputs: Name of the output that holds them, a tensor or a list of ``{label: probability}``; or one name a class.
       classes: ``(K,)`` labels.
     """
 
-    def __init__(self, session: Session, output: str, classes: NDArray[Any]) -> None:
+    def __init__(self, session: Session, outputs: tuple[str, ...], classes: NDArray[Any]) -> None:
         super().__init__(classes)
-        self._session, self._output = session, output
+        self._session, self._outputs = session, outputs
 
     def _predict_proba(self, records: Records) -> Floats:
-        batches = self._session.ask(records, self._output)
-        if not batches:
+        if not len(records):
             return np.empty((0, len(self.classes)))
+        if len(self._outputs) > 1:
+            parts = self._session.ask_all(records, self._outputs)
+            return np.asarray(np.concatenate([np.column_stack([np.ravel(c) for c in part]) for part in parts]))
+        batches = self._session.ask(records, self._outputs[0])
         if isinstance(batches[0], list):
             labels = [label.item() if isinstance(label, np.generic) else label for label in self.classes]
             return np.asarray([[row.get(label, 0.0) for label in labels] for rows in batches for row in rows])
@@ -188,21 +195,32 @@ def _target(session: Session, labels: list[tuple[str, list[Any]]], classes: Any)
     for output in session.outputs:
         if output.type.startswith("seq(map("):
             told = [found for operator, found in labels if operator == "ZipMap"]
-            return OnnxScores(session, output.name, _known(classes, told, session.name))
+            return OnnxScores(session, (output.name,), _known(classes, told, session.name))
     floats = [o for o in session.outputs if o.type in ("tensor(float)", "tensor(double)", "tensor(float16)")]
     others = [o for o in session.outputs if o.type in ("tensor(int64)", "tensor(int32)", "tensor(string)")]
     told = [found for _, found in labels]
-    if floats and (classes is not None or others or (_width(floats[0]) or 1) > 1):
-        width = _width(floats[0])
+    if floats and (classes is not None or others or len(floats) > 1 or (_width(floats[0]) or 1) > 1):
+        names, width = _probabilities(session.name, floats)
         fitting = [found for found in told if width is None or len(found) == width]
         if not fitting and width is not None and width > 1 and not any("string" in o.type for o in others):
             fitting = [list(range(width))]
-        return OnnxScores(session, floats[0].name, _known(classes, fitting, session.name))
+        return OnnxScores(session, names, _known(classes, fitting, session.name))
     if floats:
         return OnnxValues(session, floats[0].name)
     if others:
         return OnnxLabels(session, others[0].name, _known(classes, told, session.name))
     raise TargetError(f"expected probabilities, labels or values from {session.name}, got {session.outputs[0].type}")
+
+
+def _probabilities(name: str, floats: list[Any]) -> tuple[tuple[str, ...], int | None]:
+    """Outputs that hold the probabilities, and their number of columns if it is told."""
+    if len(floats) > 1 and all((_width(o) or 1) == 1 for o in floats):
+        return tuple(o.name for o in floats), len(floats)
+    chosen = floats if len(floats) == 1 else [o for o in floats if "prob" in o.name.lower()]
+    if len(chosen) != 1:
+        shown = ", ".join(o.name for o in floats[:6])
+        raise TargetError(f"expected one output of probabilities from {name}, got {shown}: export that one alone")
+    return (chosen[0].name,), _width(chosen[0])
 
 
 def _width(output: Any) -> int | None:
