@@ -71,7 +71,7 @@ class Section(BaseModel):
 class TargetSettings(Section):
     """What is audited."""
 
-    model: Annotated[Path | None, Parameter(parse=False)] = Field(default=None, description="Model file.")
+    model: Path | None = Field(default=None, description="Model file: the same as MODEL.")
     allow_pickle: Switch = Field(
         default=False,
         description="Load a pickle or joblib file, which can run code, in a worker process; the report says so.",
@@ -150,7 +150,7 @@ class Settings(Section):
     policy: PolicySettings = PolicySettings()
 
 
-FLAGS: Mapping[str, str] = {"model": "MODEL", "slices": "--slice", "attacks": "--attack"}
+FLAGS: Mapping[str, str] = {"slices": "--slice", "attacks": "--attack"}
 """Fields whose flag is not their name."""
 
 LISTS = frozenset({"classes", "slices", "attacks", "fail_on"})

@@ -17,4 +17,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from keepmum.cli._app import run
 
-    return run(list(sys.argv[1:] if argv is None else argv))
+    return run([*(sys.argv[1:] if argv is None else argv)])  # `list` is the verb's module in this namespace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from enum import IntEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ VERBS: Mapping[str, str] = MappingProxyType(
 )
 
 
+COMMAND: ContextVar[tuple[str, ...]] = ContextVar("COMMAND", default=())
+"""The words of the command that is running, for the report and for the line that tells how to continue."""
+
+
 class Exit(IntEnum):
     """Exit codes."""
 
@@ -36,6 +41,13 @@ class Exit(IntEnum):
     INCONCLUSIVE = 3
     INTERNAL = 4
     INTERRUPTED = 130
+
+
+def command() -> str:
+    """The command that is running, as a shell would take it."""
+    import shlex
+
+    return shlex.join(("keepmum", *COMMAND.get()))
 
 
 def build(used: str = "") -> App:
@@ -67,7 +79,6 @@ def run(argv: list[str]) -> int:
     """Run one command; every error that can be foreseen becomes one line on stderr and its exit code."""
     from cyclopts import CycloptsError
 
-    from keepmum.cli._terminal import COMMAND
     from keepmum.errors import KeepmumError
 
     COMMAND.set(tuple(argv))
@@ -80,9 +91,6 @@ def run(argv: list[str]) -> int:
         return _complain(str(err), Exit.USAGE, argv)
     except KeyboardInterrupt:
         return _complain("interrupted", Exit.INTERRUPTED, argv)
-    except BrokenPipeError:
-        _close_stdout()
-        return Exit.DONE
     except OSError as err:
         name = f"{err.filename}: " if err.filename else ""
         return _complain(f"{name}{err.strerror or err}", Exit.USAGE, argv)
@@ -124,10 +132,3 @@ def _usage(err: CycloptsError) -> str:
     if isinstance(err.__cause__, ValidationError):
         return one_line(err.__cause__)
     return str(err)
-
-
-def _close_stdout() -> None:
-    """Whoever read our output has gone; keep Python from complaining about it at exit."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

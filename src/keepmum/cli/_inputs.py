@@ -51,8 +51,10 @@ def configured(
     """
     from keepmum.settings import TargetSettings, load
 
+    if model is not None and target.model is not None:
+        raise ConfigError(f"expected one model, got {model} and --model {target.model}")
     if model is not None:
-        target = TargetSettings(**target.model_dump(exclude_unset=True), model=model)
+        target = TargetSettings(**{**target.model_dump(exclude_unset=True), "model": model})
     return load({"target": target, "data": data, "audit": options}, config=config)
 
 
@@ -66,7 +68,7 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
     Raises:
       UsageError: Something is missing, or a file cannot be used.
     """
-    from keepmum.cli._terminal import command
+    from keepmum.cli._app import command
 
     files = _files(settings, scores)
     model: Target

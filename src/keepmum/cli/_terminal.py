@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +18,6 @@ from keepmum.settings import Switch
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
-
-COMMAND: ContextVar[tuple[str, ...]] = ContextVar("COMMAND", default=())
-"""The words of the command that is running, for the report and for the line that tells how to continue."""
 
 PLAIN_SECONDS = 30.0
 """Without a terminal, progress is one line in this many seconds."""
@@ -53,13 +49,6 @@ class Common:
 
 Options = Annotated[Common, Parameter(name="*", group=Group("Everywhere", sort_key=9))]
 DEFAULTS = Common()
-
-
-def command() -> str:
-    """The command that is running, as a shell would take it."""
-    import shlex
-
-    return shlex.join(("keepmum", *COMMAND.get()))
 
 
 class Terminal:
@@ -97,8 +86,11 @@ class Terminal:
 
     def data(self, line: str) -> None:
         """One line of data on stdout."""
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_reader(sys.stdout)
 
     def progress(self) -> Ticker:
         """Progress on stderr, for a ``with`` block."""
@@ -108,8 +100,21 @@ class Terminal:
 def _console(stream: TextIO, no_color: bool) -> Console:
     from rich.console import Console
 
+    class Patient(Console):
+        """A console whose reader may leave: the command goes on, so that its exit code stays true."""
+
+        def on_broken_pipe(self) -> None:
+            _forget_reader(stream)
+
     plain = not stream.isatty()
-    return Console(file=stream, no_color=no_color or None, width=120 if plain else None, emoji=False)
+    return Patient(file=stream, no_color=no_color or None, width=120 if plain else None, emoji=False)
+
+
+def _forget_reader(stream: TextIO) -> None:
+    """Send what is still to come nowhere, and keep Python from complaining at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Ticker:

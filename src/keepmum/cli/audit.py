@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from keepmum.cli._app import Exit
+from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import READING, Case, configured, cores, read_case
 from keepmum.cli._runs import Run, new_run, unfinished
-from keepmum.cli._terminal import DEFAULTS, Options, Terminal, command
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.errors import ConfigError
 from keepmum.settings import AuditSettings, DataSettings, TargetSettings
 
@@ -46,7 +46,7 @@ def audit(
     on where it stopped. Exits with 0 when it measured what it planned, whatever it found, and with 3 when nothing can
     be said or a part is missing. Audit only models that you own or may test.
     """
-    if scores is not None and model is not None:
+    if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
     settings = configured(model, target, data, how, common.config)

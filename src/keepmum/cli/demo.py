@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from keepmum.cli._app import Exit
+from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import Case, cores
 from keepmum.cli._runs import new_run
-from keepmum.cli._terminal import DEFAULTS, Options, Terminal, command
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.cli.audit import measure
 from keepmum.settings import EffortSettings
 

@@ -28,6 +28,7 @@ def list_(
 ) -> int:
     """List attacks, policies, runs or extras."""
     from rich.table import Table
+    from rich.text import Text
 
     rows = LISTS[what]()
     terminal = common.terminal
@@ -37,7 +38,7 @@ def list_(
         for name in columns:
             table.add_column(name, no_wrap=name == columns[0])
         for row in rows:
-            table.add_row(*(_cell(row[name]) for name in columns))
+            table.add_row(*(Text(_cell(row[name])) for name in columns))
         terminal.result.print(table)
     else:
         terminal.say(f"There are no {what} here.")

@@ -32,7 +32,7 @@ def plan(
     """
     from keepmum.audit import plan as make_plan
 
-    if scores is not None and model is not None:
+    if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
     settings = configured(model, target, data, how, common.config)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from keepmum.cli import _runs
+
+
+def test_a_model_file_is_audited_into_a_run_folder(keepmum, files: Path) -> None:
+    code, out, err = keepmum(
+        "audit", files / "model.skops", "--members", files / "train.csv", "--nonmembers", files / "heldout.csv",
+        "--label", "y", "--attack", "membership/loss", "--attack", "structural/small-leaves", "--seed", "1",
+    )  # fmt: skip
+    assert code == 0, err
+    (folder,) = Path(".keepmum/runs").iterdir()
+    assert {"manifest.json", "events.jsonl", "report.json", "report.html"} <= {p.name for p in folder.iterdir()}
+    assert out.splitlines()[-1] == f"Report: {folder / 'report.html'}"
+    report = json.loads((folder / "report.json").read_text())
+    assert [f["id"] for f in report["findings"]] == ["membership/loss", "structural/small-leaves"]
+    assert report["outcome"] == "leak"
+    assert report["reproducibility"]["model"] == str(files / "model.skops")
+
+
+def test_json_is_the_last_line_of_stdout_and_prose_goes_to_stderr(keepmum, files: Path) -> None:
+    scores = ("--scores", files / "leaky.csv", files / "others.csv")
+    code, out, err = keepmum("audit", *scores, "--attack", "membership/loss", "--out", "run", "--json")
+    assert code == 0, err
+    assert out.count("\n") == 1
+    assert json.loads(out)["outcome"] == "leak"
+    assert "LEAK" in err
+    assert "run/report.html" in err
+    code, out, err = keepmum("--json", "-q", "audit", *scores, "--attack", "membership/loss", "--out", "run")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["outcome"] == "leak"
+
+
+def test_what_the_flags_leave_out_comes_from_the_project_file(keepmum, files: Path, tmp_path: Path) -> None:
+    (tmp_path / "keepmum.toml").write_text(
+        f'[target]\nmodel = "{files}/model.skops"\n'
+        f'[data]\nmembers = "{files}/train.csv"\nnonmembers = "{files}/heldout.csv"\nlabel = "y"\n'
+        '[audit]\nseed = 5\nprior = 0.2\nattacks = ["membership/loss"]\nout = "here"\n'
+    )
+    code, out, err = keepmum("audit", "--prior", "0.3", "--json")
+    assert code == 0, err
+    settings = json.loads(out)["settings"]
+    assert (settings["seed"], settings["prior"]) == (5, 0.3)
+    assert (tmp_path / "here" / "report.html").is_file()
+
+
+def test_slices_of_a_column(keepmum, files: Path) -> None:
+    scores = ("--scores", files / "leaky.csv", files / "others.csv")
+    code, out, err = keepmum("audit", *scores, "--attack", "membership/loss", "--slice", "group", "--json")
+    assert code == 0, err
+    groups = {(s["column"], s["value"]) for s in json.loads(out)["findings"][0]["slices"]}
+    assert {("group", "a"), ("group", "b")} <= groups
+
+
+def test_a_spent_budget_is_incomplete(keepmum, files: Path) -> None:
+    scores = ("--scores", files / "tight.csv", files / "others.csv")
+    code, out, err = keepmum("audit", *scores, "--budget", "0.000001s", "--json")
+    assert code == 3, err
+    assert {f["outcome"] for f in json.loads(out)["findings"]} & {"skipped"}
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
+    keepmum, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keepmum.attacks.membership.loss import Loss
+
+    command = (
+        "audit",
+        "--scores",
+        files / "leaky.csv",
+        files / "others.csv",
+        "--attack",
+        "membership/*",
+        "--json",
+        "-q",
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(Loss, "signal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        code, out, err = keepmum(*command)
+    (folder,) = Path(".keepmum/runs").iterdir()
+    saved = _runs.Run(folder, {}).saved
+    planned = len(json.loads((folder / "manifest.json").read_text())["attacks"])
+    assert code == 130
+    assert out == ""
+    assert 0 < saved < planned
+    assert f"saved {saved} of {planned} attacks" in err
+    assert f"keepmum audit --scores {files}/leaky.csv" in err
+    assert not (folder / "report.json").exists()
+    before = (folder / "events.jsonl").read_text()
+
+    assert keepmum("audit", *command[1:4], "--seed", "9", "--attack", "membership/loss", "-q")[0] == 0
+    assert len(list(Path(".keepmum/runs").iterdir())) == 2, "other settings are another audit"
+
+    code, out, err = keepmum(*command)
+    assert code == 0, err
+    assert len(list(Path(".keepmum/runs").iterdir())) == 2
+    assert (folder / "report.json").is_file()
+    assert (folder / "events.jsonl").read_text().startswith(before)
+    direct = keepmum(*command, "--out", "direct")[1]
+    assert json.loads(out)["findings"] == json.loads(direct)["findings"]
+
+
+def test_ctrl_c_before_anything_is_saved_writes_nothing(
+    keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keepmum.tables.read_answers", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    code, _, err = keepmum("audit", "--scores", files / "leaky.csv", files / "others.csv")
+    assert code == 130
+    assert "interrupted" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_jobs_are_passed_on(keepmum, files: Path) -> None:
+    scores = ("--scores", files / "tight.csv", files / "others.csv")
+    assert keepmum("audit", *scores, "--attack", "membership/loss", "--seed", "1", "--jobs", "1", "-q")[0] == 0
+    assert keepmum("audit", *scores, "--jobs", "0")[0] == 2
+
+
+def test_plan_tells_what_would_be_done_and_writes_nothing(keepmum, files: Path, tmp_path: Path) -> None:
+    code, out, err = keepmum("plan", "--scores", files / "tight.csv", files / "others.csv")
+    assert code == 0, err
+    assert "membership/loss" in out
+    assert "needs the model itself" in out or "needs values access" in out
+    assert "tpr_at_fpr_0.001 will be refused" in out
+    assert list(tmp_path.iterdir()) == []
+    code, out, _ = keepmum("plan", "--scores", files / "tight.csv", files / "others.csv", "--json", "-q")
+    assert json.loads(out)["members"] > 350
