@@ -166,7 +166,7 @@ def check_probabilities(answer: Any, rows: int, classes: int) -> Floats:
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise TargetError(f"expected finite probabilities, got NaN or infinity in {int(bad.sum())} of {rows} rows")
-    if values.size and (values.min() < -1e-9 or values.max() > 1 + 1e-6):
+    if values.size and (values.min() < -1e-6 or values.max() > 1 + 1e-6):
         raise TargetError(
             f"expected probabilities between 0 and 1, got {values.min():.4g} … {values.max():.4g}: "
             "if these are logits, apply softmax first"
