@@ -112,10 +112,14 @@ def _tie_share(members: Scores, nonmembers: Scores) -> float:
 
 
 def _variance(placed: Scores, area: float, tied: float) -> float:
-    """DeLong's variance of one side, not below that with two pseudo-observations at ``area ± tied / 2``."""
+    """DeLong's variance of one side, or that with two pseudo-observations if it is larger.
+
+    Two-valued scores place people 1/2 apart, a share p here and 1 - p there. One more of each adds
+    ``(p^2 + (1 - p)^2) / 4`` to the sum of squares, and the bracket is the chance of a tie.
+    """
     n = len(placed)
     squares = float(((placed - area) ** 2).sum())
-    return max(squares / (n - 1) / n, (squares + tied * tied / 2) / (n + 1) / (n + 2))
+    return max(squares / (n - 1) / n, (squares + tied / 4) / (n + 1) / (n + 2))
 
 
 def _student(above: Scores, below: Scores, probability: float) -> float:

@@ -82,7 +82,9 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
     share = successes / trials
     center = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return Estimate(share, max(0.0, center - half), min(1.0, center + half), confidence)
+    low = max(0.0, center - half) if successes else 0.0  # exact ends where rounding would leave 5e-17
+    high = min(1.0, center + half) if successes < trials else 1.0
+    return Estimate(share, low, high, confidence)
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:

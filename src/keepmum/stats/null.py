@@ -60,7 +60,7 @@ def median_p_value(members: Scores, nonmembers: Scores) -> float:
         found, outside = int(ours.sum()), int(ours.sum() + theirs.sum())
         if outside:
             looks.append(float(hypergeom.sf(found - 1, m + n, outside, len(ours))))
-    return min(1.0, len(looks) * min(looks, default=1.0))
+    return min(1.0, len(looks) * min(looks)) if looks else 1.0
 
 
 def top_share_p_value(members: Scores, nonmembers: Scores, share: float) -> float:
