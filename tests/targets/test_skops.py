@@ -287,3 +287,15 @@ def test_entries_with_one_name(archive):
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(archive, "a") as file:
         file.writestr("schema.json", "{}")
     refused(archive, "repeated")
+
+
+def test_another_version_of_scikit_learn_is_a_note(archive):
+    def older(schema, files):
+        for node in nodes_of(schema):
+            content = node.get("content")
+            if isinstance(content, dict) and "_sklearn_version" in content:
+                content["_sklearn_version"]["content"] = '"1.0.0"'
+                content["_sklearn_version"].pop("__id__")
+
+    target = open_model(rewrite(archive, older), Format.SKOPS)
+    assert ["saved with scikit-learn 1.0.0" in note for note in target.notes] == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,7 @@ def open_model(path: Path, kind: Format, classes: Any = None) -> Target:
       MissingExtraError: The library for this format is not installed.
     """
     if kind is Format.SKOPS:
-        from keepmum.targets._skops import load_skops
-        from keepmum.targets.sklearn import from_sklearn
-
-        return from_sklearn(load_skops(path))
+        return _open_skops(path)
     if kind is Format.ONNX:
         from keepmum.targets.onnx import load_onnx
 
@@ -36,3 +34,22 @@ def open_model(path: Path, kind: Format, classes: Any = None) -> Target:
 
         return load_lightgbm(path, classes)
     raise TargetError(f"{path.name} is a pickle, which is never loaded into this process")
+
+
+def _open_skops(path: Path) -> Target:
+    """The model, with a note where it was saved by another version of scikit-learn."""
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    from keepmum.targets._skops import load_skops
+    from keepmum.targets.sklearn import from_sklearn
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        target = from_sklearn(load_skops(path))
+    for warning in (w.message for w in said if isinstance(w.message, InconsistentVersionWarning)):
+        target.notes.append(
+            f"The model was saved with scikit-learn {warning.original_sklearn_version} and read with "
+            f"{warning.current_sklearn_version}: its answers may differ from those that it gave there."
+        )
+        break
+    return target
