@@ -39,20 +39,21 @@ INTRODUCTION = """\
 Written by `python benchmarks/validity.py --write` (`make validity`); do not edit by hand. Every game here has a
 known answer. Intervals of 95 % must cover it in at least 95 % of the runs, less two standard errors of the
 simulation; a leak, or a privacy loss above the true one, must be seen in at most 5 %, plus two standard errors.
-`ok` is computed. The seeds are fixed, so the same versions give the same table. A method whose true coverage is
+`ok` is computed. Lines with "exact" for runs are sums over all outcomes; 94 % is asked of methods that are
+approximate by design. The seeds are fixed, so the same versions give the same table. A method whose true coverage is
 exactly 95 % would miss the bar in about one line in forty. What each method guarantees and what not is told in
 [statistics](explanation/statistics.md).""".splitlines()
 HEAD = ("quantity", "setting", "n a side", "runs", "observed", "allowed", "ok")
 
 
 JOBS: list[tuple[Callable[..., Iterator[Row]], int, tuple[int | None, ...]]] = [
-    (coverage_rows, 3000, (100,)),
-    (coverage_rows, 3000, (1000,)),
-    (proportion_rows, 4000, ()),
-    (epsilon_rows, 2000, ()),
-    (null_rows, 2000, (100,)),
-    (null_rows, 2000, (1000,)),
-    (power_rows, 2000, ()),
+    (coverage_rows, 2000, (100,)),
+    (coverage_rows, 2000, (1000,)),
+    (proportion_rows, 0, ()),
+    (epsilon_rows, 1000, ()),
+    (null_rows, 1000, (100,)),
+    (null_rows, 1000, (1000,)),
+    (power_rows, 1000, ()),
     (crossed_rows, 500, ()),
     (family_rows, 500, (100, 2, None)),
     (family_rows, 500, (100, 10, 10)),
@@ -65,7 +66,7 @@ JOBS: list[tuple[Callable[..., Iterator[Row]], int, tuple[int | None, ...]]] = [
 def play(scale: int, job: int) -> list[Row]:
     function, runs, sizes = JOBS[job]
     errors = 2.0 if scale == 1 else 3.0  # few rounds, many lines: two would cry wolf
-    return [replace(row, errors=errors) for row in function(runs // scale, *sizes)]
+    return [replace(row, errors=errors) for row in function(*[runs // scale] * (runs > 0), *sizes)]
 
 
 def rows(scale: int) -> Iterator[Row]:

@@ -40,7 +40,7 @@ def test_intervals_cover(simulations, n, runs):
 
 
 def test_intervals_of_proportions_cover(simulations):
-    assert missed(simulations.proportion_rows(200)) == []
+    assert missed(simulations.proportion_rows()) == []
 
 
 def test_epsilon_bound_stays_below_the_truth(simulations):
@@ -62,12 +62,12 @@ def test_detectable_effects_are_detected(simulations):
 
 
 def test_cross_fit_by_class_keeps_the_level(simulations):
-    assert missed(simulations.crossed_rows(60)) == []
+    assert missed(simulations.crossed_rows(40)) == []
 
 
 @pytest.mark.parametrize(("classes", "votes"), [(2, None), (10, 10)])
 def test_all_attacks_together_keep_the_level(simulations, classes, votes):
-    assert missed(simulations.family_rows(30, 100, classes, votes)) == []
+    assert missed(simulations.family_rows(20, 100, classes, votes)) == []
 
 
 def test_games_know_their_answers(simulations):

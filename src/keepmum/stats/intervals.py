@@ -66,8 +66,8 @@ def proportion_high(successes: int, trials: int, error: float) -> float:
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
     """Score interval of a proportion: its *mean* coverage over all proportions is close to ``confidence``.
 
-    At single proportions near 0 or 1 it covers less (0.95 becomes 0.92 at three expected successes, and 0.84 where
-    a fraction of one is expected); where a guarantee is needed, take `clopper_pearson`.
+    At single proportions near 0 or 1 it covers less (0.91 where half a success is expected, 0.84 at 0.17); where a
+    guarantee is needed, take `clopper_pearson`.
 
     Raises:
       DataError: No trials, or more successes than trials.
