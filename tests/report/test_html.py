@@ -7,6 +7,7 @@ import pytest
 from keepmum.findings import Outcome, Slice
 from keepmum.report import Report
 from keepmum.report._html import card, render, render_comparison
+from keepmum.report._json import dumps, loads
 from keepmum.report._words import EVIDENCE, OUTCOMES
 
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -191,6 +192,15 @@ def test_thirty_findings_stay_below_half_a_megabyte(leaky, sample):
 
 def test_the_same_report_gives_the_same_bytes(page, leaky):
     assert render(leaky) == page
+
+
+def test_a_report_that_was_read_back_looks_the_same(page, leaky):
+    assert render(loads(dumps(leaky))) == page
+
+
+def test_side_by_side_draws_the_same_attack_on_both(pair):
+    named = re.findall(r">((?:overfit forest|logistic regression): [^<]+)</text>", pair)
+    assert sorted(named) == ["logistic regression: loss, per class", "overfit forest: loss, per class"]
 
 
 def test_no_claim_that_nobody_can_make(page, quiet, pair, leaky):

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from keepmum.findings import Finding, Outcome
 from keepmum.report._report import Report
-from keepmum.report._words import OUTCOMES, metric_label, metric_text
+from keepmum.report._words import METRICS, OUTCOMES, metric_label, metric_text, ordered
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -40,8 +40,8 @@ def _kind(outcome: Outcome) -> str:
 
 def _case(suite: ElementTree.Element, finding: Finding) -> None:
     case = ElementTree.SubElement(suite, "testcase", name=_clean(finding.id), classname=f"keepmum.{finding.family}")
-    numbers = [f"{metric_label(name)}: {metric_text(name, value)}" for name, value in finding.metrics.items()]
-    refused = [f"{metric_label(name)}: {why}" for name, why in finding.refused.items()]
+    numbers = [f"{metric_label(name)}: {metric_text(name, value)}" for name, value in ordered(finding.metrics, METRICS)]
+    refused = [f"{metric_label(name)}: {why}" for name, why in ordered(finding.refused, METRICS)]
     kind = _kind(finding.outcome)
     if kind:
         said = finding.reason or finding.explanation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from keepmum.findings import Finding
+from keepmum.findings import FAMILIES, Finding
 from keepmum.report._report import Report
 from keepmum.report._words import (
     CHECKS,
@@ -17,6 +17,7 @@ from keepmum.report._words import (
     consequence,
     family_question,
     metric_text,
+    ordered,
     p_text,
     seen,
 )
@@ -67,7 +68,7 @@ def _instrument(report: Report) -> list[str]:
     words = {True: "passed", False: "**failed**", None: "not done"}
     rows = [
         _row([_text(CHECKS.get(name, name)), words[check.passed], _text(seen(check))])
-        for name, check in report.instrument.items()
+        for name, check in ordered(report.instrument, CHECKS)
     ]
     return (
         ["### Instrument check", "", _row(["check", "result", "what was seen"]), _row(["---"] * 3), *rows, ""]
@@ -79,7 +80,7 @@ def _instrument(report: Report) -> list[str]:
 def _coverage(report: Report) -> list[str]:
     rows = [
         _row([name, family_question(name), STATUSES.get(part.status, _text(part.status)), _text(part.reason)])
-        for name, part in report.coverage.items()
+        for name, part in ordered(report.coverage, FAMILIES)
     ]
     head = [_row(["family", "question", "status", "why"]), _row(["---"] * 4)]
     missed = [f for f in report.findings if f.outcome not in MEASURED]

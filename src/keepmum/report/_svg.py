@@ -49,16 +49,19 @@ def roc_svg(report: Report, key: str = "roc") -> Markup:
 
 
 def rocs_svg(named: Sequence[tuple[str, Report]], key: str = "rocs") -> Markup:
-    """The strongest curve of each of several reports in one picture."""
-    best = [(name, plots.lines(report)) for name, report in named]
-    curves = [plots.Line(f"{name}: {found[0].name}", found[0].curve) for name, found in best if found]
+    """The same attack on several models in one picture: the strongest on the first, where the others have it too."""
+    best = [(name, plots.drawable(report)) for name, report in named]
+    best = [(name, found) for name, found in best if found]
+    shared = best[0][1][0].id if best else ""
+    chosen = [(name, next((f for f in found if f.id == shared), found[0])) for name, found in best]
+    curves = [plots.Line(f"{name}: {plots.label(f)}", f.curve) for name, f in chosen if f.curve]
     if not curves:
         return Markup("")
     reports = [report for _, report in named]
     limits = [limit for report in reports if (limit := plots.resolvable(report)) is not None]
     figure, axes = _figure(5.0, 4.4)
     plots.draw_roc(axes, curves, plots.floor_of(*reports), max(limits, default=None), PAGE)
-    return themed(figure, key, "ROC curves of the strongest attack on each model", _roc_words(curves))
+    return themed(figure, key, "ROC curves of one attack on each model", _roc_words(curves))
 
 
 def rates_svg(report: Report, key: str = "rates") -> Markup:

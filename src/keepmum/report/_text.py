@@ -144,7 +144,7 @@ def _instrument(report: Report) -> list[tuple[str, str, str]]:
     styles = {"passed": "cyan", "failed": "bold red", "not done": "dim"}
     return [
         (result, styles[result], f"{name.replace('_', ' ')}{'' if check.passed else ': ' + words.seen(check)}")
-        for name, check in report.instrument.items()
+        for name, check in words.ordered(report.instrument, words.CHECKS)
         for result in [check_result(check)]
     ]
 

@@ -172,7 +172,7 @@ def row(finding: Finding, notes: Footnotes, on: Axis) -> Row:
         more=tuple(
             (label, words.metric_text(key, value))
             for side, numbers in (("", finding.metrics), *sides)
-            for key, value in numbers.items()
+            for key, value in words.ordered(numbers, words.METRICS)
             if key not in (shown if not side else {"auc"})
             for label in [f"{side} {words.metric_label(key)}".strip()]
         ),
@@ -226,9 +226,7 @@ def _group(part: Slice, on: Axis) -> Group:
 def coverage(report: Report) -> list[Coverage]:
     """Every family that there is, also those that the report does not speak of."""
     missing = {name: Coverage(name, "not_implemented", "this report says nothing about it") for name in FAMILIES}
-    return list(
-        {**{name: report.coverage.get(name, part) for name, part in missing.items()}, **report.coverage}.values()
-    )
+    return [part for _, part in words.ordered({**missing, **report.coverage}, FAMILIES)]
 
 
 def check_result(check: Check) -> str:
@@ -282,7 +280,7 @@ def dots(report: Report) -> list[Dots]:
 def flat(mapping: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
     """Nested settings as a list of names and texts."""
     found: list[tuple[str, str]] = []
-    for name, value in mapping.items():
+    for name, value in sorted(mapping.items()):
         key = f"{prefix}{name}"
         if isinstance(value, Mapping):
             found += flat(value, f"{key}.")

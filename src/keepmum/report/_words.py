@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from keepmum.findings import FAMILIES, Check, Finding, Outcome
 from keepmum.report._report import Report
 from keepmum.stats import Estimate
+
+T = TypeVar("T")
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.LEAK: "leak",
@@ -37,6 +40,7 @@ CHECKS: Mapping[str, str] = {
     "negative_control": "People it never saw look alike",
     "blind_baseline": "The two groups cannot be told apart without the model",
     "overlap": "Nobody is in both groups",
+    "direction": "Members score higher, not lower",
     "power": "The sample is large enough",
 }
 STATUSES: Mapping[str, str] = {
@@ -148,6 +152,12 @@ def metric_text(name: str, estimate: Estimate) -> str:
     if not interval:
         return f"at least {value}" if math.isinf(estimate.high) else value
     return f"{value} [{interval.replace(' to ', ', ')}]"
+
+
+def ordered(mapping: Mapping[str, T], known: Mapping[str, object]) -> list[tuple[str, T]]:
+    """Entries in the order of the known names, then by name: a report that was read back looks as it did before."""
+    names = [name for name in known if name in mapping] + sorted(set(mapping) - set(known))
+    return [(name, mapping[name]) for name in names]
 
 
 def seen(check: Check) -> str:

@@ -72,8 +72,13 @@ def label(finding: Finding) -> str:
 
 def lines(report: Report) -> list[Line]:
     """Distinct curves, strongest first; a curve that several attacks share is named after the first."""
-    drawn = [f for f in by_strength(report.findings) if f.curve is not None and len(f.curve.fpr) > 1]
-    return [Line(names(group), group[0].curve) for group in alike(drawn, lambda f: f.curve) if group[0].curve]
+    groups = alike(drawable(report), lambda f: f.curve)
+    return [Line(names(group), group[0].curve) for group in groups if group[0].curve]
+
+
+def drawable(report: Report) -> list[Finding]:
+    """Findings with a curve, strongest first."""
+    return [f for f in by_strength(report.findings) if f.curve is not None and len(f.curve.fpr) > 1]
 
 
 def alike(findings: Sequence[Finding], what: Callable[[Finding], Hashable]) -> list[list[Finding]]:
