@@ -80,9 +80,9 @@ class Terminal:
         if self.options.verbose:
             self.say(text)
 
-    def show(self, text: str) -> None:
-        """A line of the result, never wrapped, so that paths can be copied."""
-        self.result.print(text, markup=False, highlight=False, soft_wrap=True)
+    def show(self, text: str, *, whole: bool = False) -> None:
+        """A line of the result; a terminal wraps it between words, or leaves it ``whole`` so that it can be copied."""
+        self.result.print(text, markup=False, highlight=False, soft_wrap=whole or not self.result.is_terminal)
 
     def data(self, line: str) -> None:
         """One line of data on stdout."""

@@ -86,7 +86,7 @@ def tell(report: Any, out: Path, terminal: Terminal) -> int:
     from keepmum.report._text import print_report
 
     print_report(report, terminal.result)
-    terminal.show(f"Report: {out / 'report.html'}")
+    terminal.show(f"Report: {out / 'report.html'}", whole=True)
     if terminal.options.json:
         terminal.data(report.to_json())
     missing = any(finding.outcome in (Outcome.SKIPPED, Outcome.ERROR) for finding in report.findings)

@@ -70,6 +70,6 @@ def _show(found: Mapping[Path, Sequence[FileFinding]], terminal: Terminal) -> No
         for finding in findings:
             terminal.show(f"  {finding.severity:<8}{finding.text}")
             if finding.remedy:
-                terminal.show(f"          {finding.remedy}")
+                terminal.show(f"          {finding.remedy}", whole=True)
     if len(models) < len(found):
         terminal.show(f"{len(found) - len(models)} other files are no models that keepmum reads.")

@@ -47,8 +47,8 @@ def demo(
             reports[name] = measure(case, folder / name, terminal)
     page = _compare(reports, folder)
     _show(reports, terminal)
-    terminal.show(f"Reports: {folder / 'leaky' / 'report.html'}, {folder / 'tight' / 'report.html'}")
-    terminal.show(f"Side by side: {page}")
+    terminal.show(f"Reports: {folder / 'leaky' / 'report.html'}, {folder / 'tight' / 'report.html'}", whole=True)
+    terminal.show(f"Side by side: {page}", whole=True)
     if common.json:
         terminal.data("{" + ",".join(f'"{name}":{report.to_json()}' for name, report in reports.items()) + "}")
     return Exit.DONE
