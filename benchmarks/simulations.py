@@ -56,7 +56,7 @@ class Row:
 
     @property
     def ok(self) -> bool:
-        return self.observed >= self.allowed if self.at_least else self.observed <= self.allowed
+        return bool(self.observed >= self.allowed if self.at_least else self.observed <= self.allowed)
 
     @property
     def name(self) -> str:
