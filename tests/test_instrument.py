@@ -78,7 +78,7 @@ def test_negative_control_keeps_its_level():
     rng = np.random.default_rng(0)
     member = np.arange(400) < 200
     checks = [instrument.negative_control(ledger(rng.normal(size=400) + member, member), seed) for seed in range(300)]
-    assert sum(check.passed is False for check in checks) <= 300 * 0.01 + 2 * np.sqrt(300 * 0.01 * 0.99)
+    assert sum(check.passed is False for check in checks) <= 300 * 0.001 + 2 * np.sqrt(300 * 0.001)
 
 
 def test_direction():

@@ -7,11 +7,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from scipy import sparse
+
 from keepmum._encode import encode, row_keys
 from keepmum.data import Records, Split
 from keepmum.errors import DataError
 from keepmum.overlap import remove_overlap
-from scipy import sparse
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -89,6 +90,33 @@ def test_taking_out_of_both_sides_keeps_the_null():
         clean, _ = remove_overlap(Split(members, others))
         alarms += rank_sum_p_value(-clean.members.X[:, 0], -clean.nonmembers.X[:, 0]) <= 0.05
     assert alarms <= 3 + 2 * np.sqrt(60 * 0.05 * 0.95)
+
+
+@pytest.mark.parametrize("members", [200, 400, 700])
+def test_copies_keep_the_null_also_when_sides_differ_in_size(members):
+    """Coarse records have copies. Whoever ranks people by how common their record is must not look like an attack."""
+    from keepmum.stats.null import rank_sum_p_value
+
+    small, large = [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        X = rng.geometric(0.004, (800, 1)).astype(float)
+        y = np.zeros(800, int)
+        clean, _ = remove_overlap(Split(Records(X[:members], y[:members]), Records(X[members:], y[members:])))
+        ours, theirs = clean.members.X[:, 0], clean.nonmembers.X[:, 0]
+        small.append(rank_sum_p_value(-ours, -theirs) <= 0.05)
+        large.append(rank_sum_p_value(ours, theirs) <= 0.05)
+    limit = 150 * 0.05 + 2 * np.sqrt(150 * 0.05 * 0.95)
+    assert sum(small) <= limit
+    assert sum(large) <= limit
+
+
+def test_copies_on_one_side_are_counted_once():
+    X = RNG.normal(size=(50, 3))
+    members = Records(np.r_[X[:20], X[:20]], np.zeros(40, int))
+    clean, overlap = remove_overlap(Split(members, Records(np.r_[X[20:], X[20:30]], np.zeros(40, int))))
+    assert (len(clean.members), len(clean.nonmembers)) == (20, 30)
+    assert (overlap.repeated_members, overlap.repeated_nonmembers) == (20, 10)
 
 
 def test_the_same_file_twice_is_refused():

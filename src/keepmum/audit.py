@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from keepmum._plan import Plan, draw_up
 from keepmum._settle import doubts, overall, settle
 from keepmum.attacks import Attack, Context, choose
 from keepmum.attacks._base import Ledger
+from keepmum.choices import Effort
 from keepmum.data import Records, Split, as_records
 from keepmum.errors import ConfigError, KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Finding, Outcome
@@ -30,19 +30,6 @@ from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target, 
 from keepmum.targets._remembered import remembered
 
 Progress = Callable[[int, int, str], None]
-
-
-class Effort(StrEnum):
-    """How much work an audit may do."""
-
-    QUICK = "quick"
-    STANDARD = "standard"
-    THOROUGH = "thorough"
-
-    @property
-    def blind_records(self) -> int:
-        """Records of each side that the blind baseline learns from."""
-        return {"quick": 1_000, "standard": 4_000, "thorough": 20_000}[self.value]
 
 
 @dataclass(frozen=True)
@@ -134,7 +121,7 @@ def audit(
     settings = _settings(seed, effort, prior, delta, slices, max_queries, seconds)
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
-    target = as_target(model, split.pool.y, classes)
+    target = as_target(model, split.pool.y, classes, probe=split.pool)
     under_way = _prepare(target, split, settings, chosen, dict(source or {}))
     folder = None if out is None else RunFolder(Path(out), under_way.key)
     if folder is not None:
@@ -162,7 +149,7 @@ def plan(
     """
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
-    target = as_target(model, split.pool.y, classes)
+    target = as_target(model, split.pool.y, classes, probe=split.pool)
     clean = _fit_queries(remove_overlap(split)[0], Settings(seed=seed, max_queries=max_queries))
     return draw_up(target, clean, chosen)
 
@@ -260,7 +247,8 @@ class _Audit:
         return target.predict_value(pool) if isinstance(target, RegressionTarget) else np.empty(0)
 
     def _settings(self) -> dict[str, Any]:
-        return {**asdict(self.settings), "effort": str(self.settings.effort)}
+        settings = {**asdict(self.settings), "effort": str(self.settings.effort)}
+        return {**settings, "slices": list(self.settings.slices)}
 
     def manifest(self) -> dict[str, Any]:
         """What the run folder says about this audit."""
@@ -338,7 +326,7 @@ class _Audit:
             instrument=checks,
             coverage=_words.coverage(findings),
             target={
-                "kind": type(getattr(target, "inner", target)).__name__,
+                "kind": _kind(target),
                 "access": target.access,
                 "classes": len(target.classes) if isinstance(target, LabelTarget) else 0,
                 "queries": getattr(target, "inner", target).queries,
@@ -358,6 +346,7 @@ class _Audit:
             else {
                 "removed_exact": self.overlap.exact_members + self.overlap.exact_nonmembers,
                 "removed_near": self.overlap.near_members + self.overlap.near_nonmembers,
+                "removed_repeated": self.overlap.repeated_members + self.overlap.repeated_nonmembers,
             }
         )
         return {"members": len(self.split.members), "nonmembers": len(self.split.nonmembers), **self.sizes, **taken}
@@ -376,6 +365,15 @@ class _Audit:
             **packages,
             **self.source,
         }
+
+
+def _kind(target: Target) -> str:
+    """What was attacked, as a reader knows it: the estimator's name where it is at hand, else the kind of target."""
+    model = target.internals
+    if model is None:
+        return type(getattr(target, "inner", target)).__name__
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    return type(last).__name__
 
 
 def _version() -> str:

@@ -124,7 +124,7 @@ class Check:
     passed: bool | None
     explanation: str
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
-    counts: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

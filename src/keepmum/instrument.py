@@ -22,6 +22,8 @@ from keepmum.stats.power import detectable_auc, resolvable_fpr
 from keepmum.stats.roc import auc, auc_value
 
 ALARM = 0.01
+SURE = 0.001
+"""Level where only a broken instrument or swapped files can be meant, both of which are plain to see."""
 """Level of each test of the instrument: it may stop an audit wrongly in one of a hundred."""
 TWIN_SIZE = 2_000
 TWIN_LABELS = 10
@@ -162,7 +164,7 @@ def negative_control(ledger: Mapping[str, Ledger], seed: int) -> Check:
         areas.append(auc(scores[half], scores[~half]))
     if not p_values:
         return Check("negative_control", None, "Not done: no attack gave scores for at least 4 non-members.")
-    alarms = int((holm(np.array(p_values)) <= ALARM).sum())
+    alarms = int((holm(np.array(p_values)) <= SURE).sum())
     widest = max(areas, key=lambda area: abs(area.value - 0.5))
     text = f"Non-members against non-members: {alarms} of {len(p_values)} attacks raised an alarm (AUC farthest from "
     text += f"one half: {widest})."
@@ -175,7 +177,7 @@ def direction(ledger: Mapping[str, Ledger]) -> Check:
         return Check("direction", None, "Not done: no attack gave scores.")
     forward = [rank_sum_p_value(e.scores[e.is_member], e.scores[~e.is_member]) for e in ledger.values()]
     backward = [rank_sum_p_value(e.scores[~e.is_member], e.scores[e.is_member]) for e in ledger.values()]
-    backwards = float(holm(np.array(backward)).min()) <= ALARM < float(holm(np.array(forward)).min())
+    backwards = float(holm(np.array(backward)).min()) <= SURE < float(holm(np.array(forward)).min())
     text = "Members score as high as non-members or higher, as they should."
     if backwards:
         text = "Non-members look more like training data than members do: were the two files swapped?"
@@ -194,7 +196,10 @@ def overlap_check(overlap: Overlap | None) -> Check:
     few = overlap.share <= 0.5
     if not few:
         text += " That is most of them: members cannot be told from non-members."
-    counts = {"exact": exact, "near": near, "largest_share": round(overlap.share, 4)}
+    repeated = overlap.repeated_members + overlap.repeated_nonmembers
+    if repeated:
+        text += f" {repeated:,} further copies of a record on one side were taken out as well."
+    counts = {"exact": exact, "near": near, "repeated": repeated, "largest_share": round(overlap.share, 4)}
     return Check("overlap", few, text, {}, counts)
 
 

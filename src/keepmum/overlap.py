@@ -3,6 +3,10 @@
 A non-member whose record equals a member's was, to all intents, trained on. Such records are taken out of *both*
 sides: taking them out of one side only would leave common records with the members and rare ones with the others,
 and a model that never saw anyone would look leaky.
+
+Records that repeat on one side are counted once: copies are not further people, and whoever finds one finds them all.
+Where the sides differ in size, a record with copies is more likely to stand on the larger side alone than a record
+without; such groups are thinned by just that much, so that membership stays a matter of chance.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ class Overlap:
       near_nonmembers: Non-members that nearly equal a member.
       members: Members before anything was taken out.
       nonmembers: Non-members before anything was taken out.
+      repeated_members: Further copies of a member among the members, taken out.
+      repeated_nonmembers: Further copies of a non-member among the non-members, taken out.
     """
 
     exact_members: int
@@ -39,6 +45,8 @@ class Overlap:
     near_nonmembers: int
     members: int
     nonmembers: int
+    repeated_members: int = 0
+    repeated_nonmembers: int = 0
 
     @property
     def share(self) -> float:
@@ -65,8 +73,11 @@ def remove_overlap(split: Split) -> tuple[Split, Overlap]:
             f"members and non-members are the same records ({len(members):,} and {len(nonmembers):,}): "
             "give records that the model was not trained on as non-members"
         )
-    near, other_near = _near(split, ~twin, ~other_twin)
-    keep, other_keep = ~twin & ~near, ~other_twin & ~other_near
+    rng = np.random.default_rng(0)
+    once = _once(ours, len(nonmembers) / len(members), rng)
+    other_once = _once(theirs, len(members) / len(nonmembers), rng)
+    near, other_near = _near(split, ~twin & once, ~other_twin & other_once)
+    keep, other_keep = ~twin & once & ~near, ~other_twin & other_once & ~other_near
     if not keep.any() or not other_keep.any():
         raise DataError(
             f"nothing is left after taking out records that stand on both sides ({int((~keep).sum()):,} of "
@@ -81,7 +92,22 @@ def remove_overlap(split: Split) -> tuple[Split, Overlap]:
         near_nonmembers=int(other_near.sum()),
         members=len(members),
         nonmembers=len(nonmembers),
+        repeated_members=int((~once & ~twin).sum()),
+        repeated_nonmembers=int((~other_once & ~other_twin).sum()),
     )
+
+
+def _once(keys: NDArray[np.uint64], ratio: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """One copy of each record of a side; on the larger side a group of k is kept with probability ratio^(k - 1).
+
+    A group of k copies lands on a side of share p with probability p^k. Thinning the larger side by (q / p)^(k - 1)
+    leaves odds of p : q whatever k is.
+    """
+    _, first, copies = np.unique(keys, return_index=True, return_counts=True)
+    kept = rng.random(len(first)) < np.minimum(1.0, ratio) ** (copies - 1.0)
+    mask = np.zeros(len(keys), dtype=bool)
+    mask[first[kept]] = True
+    return mask
 
 
 def _no_columns(split: Split) -> bool:

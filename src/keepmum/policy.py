@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from keepmum.choices import Doubt
 from keepmum.errors import ConfigError
 from keepmum.findings import Finding, Outcome
 
@@ -49,14 +50,6 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
-
-
-class Doubt(StrEnum):
-    """What the gate does when the numbers cannot decide: stop, go on with a warning, or go on."""
-
-    FAIL = "fail"
-    WARN = "warn"
-    PASS = "pass"  # noqa: S105
 
 
 @dataclass(frozen=True)

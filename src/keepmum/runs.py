@@ -61,7 +61,7 @@ class RunFolder:
 
     def finished(self) -> dict[str, tuple[Finding, Ledger | None]]:
         """Attacks that were finished earlier, with their scores. A line that was cut off is not counted."""
-        from keepmum._serial import finding as finding_from
+        from keepmum.report._json import finding as finding_from
 
         done: dict[str, tuple[Finding, Ledger | None]] = {}
         events = self.path / "events.jsonl"
@@ -79,7 +79,7 @@ class RunFolder:
 
     def finish(self, finding: Finding, ledger: Ledger | None) -> None:
         """Keep one finished attack: scores first, then the event that says so."""
-        from keepmum._serial import plain
+        from keepmum.report._json import plain
 
         if ledger is not None:
             path = self._scores_path(finding.id)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from keepmum.choices import Doubt, Effort
 from keepmum.errors import ConfigError
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -44,22 +44,6 @@ def _listed(value: Any) -> Any:
 Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed), Parameter(show_default=False)]
 Switch = Annotated[bool, Parameter(show_default=False)]
-
-
-class Effort(StrEnum):
-    """How much work an audit may cost: seconds, minutes, or as long as it takes."""
-
-    QUICK = "quick"
-    STANDARD = "standard"
-    THOROUGH = "thorough"
-
-
-class OnInconclusive(StrEnum):
-    """What a gate does when the numbers cannot decide: stop (exit 3), go on with a warning, go on."""
-
-    FAIL = "fail"
-    WARN = "warn"
-    PASS = "pass"  # noqa: S105
 
 
 class Section(BaseModel):
@@ -136,9 +120,7 @@ class PolicySettings(Section):
     )
     max: Mapping[str, Limit] = Field(default_factory=dict, description="Upper limit of a metric in every finding.")
     min: Mapping[str, Limit] = Field(default_factory=dict, description="Lower limit of a metric in every finding.")
-    on_inconclusive: OnInconclusive | None = Field(
-        default=None, description="What to do when the numbers cannot decide."
-    )
+    on_inconclusive: Doubt | None = Field(default=None, description="What to do when the numbers cannot decide.")
 
 
 class Settings(Section):

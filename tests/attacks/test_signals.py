@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from keepmum.attacks import Context
 from keepmum.attacks.membership import (
     Confidence,

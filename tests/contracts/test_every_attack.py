@@ -84,7 +84,7 @@ def test_names_the_access_that_it_lacks(attack):
 
     reason = attack.inapplicable(Mute())
     if reason is None:
-        with pytest.raises(NotApplicableError, match="at hand|classifier|columns"):
+        with pytest.raises(NotApplicableError, match=r"at hand|classifier|columns"):
             attack.run(Mute(), zoo.split(), Context())
     else:
         assert attack.needs.access in reason

@@ -43,7 +43,7 @@ def compare(
     if output is not None:
         terminal.say(f"Wrote {write_page([(_name(old_path), old), (_name(new_path), new)], output)}")
     if common.json:
-        from keepmum._serial import plain
+        from keepmum.report._json import plain
 
         terminal.data(json.dumps(plain(comparison), allow_nan=False))
     return Exit.DONE

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from keepmum.errors import DataError
 from keepmum.findings import Check, Coverage, Curve, Finding, Played, Slice
 from keepmum.report._report import SCHEMA_VERSION, Report
 from keepmum.stats import Estimate
+
+T = TypeVar("T")
 
 _ESTIMATES = ("metrics", "baseline", "control")
 _FIRST = ("schema_version", "keepmum_version")
@@ -36,25 +38,26 @@ def dumps(report: Report) -> str:
 
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain dicts, lists, texts and numbers."""
-    data = _plain(report)
+    data = plain(report)
     assert isinstance(data, dict)
     return {name: data[name] for name in (*_FIRST, *(n for n in data if n not in _FIRST))}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings, sequences, enums and numpy values as what JSON knows; infinite bounds as None."""
     if isinstance(value, Estimate):
         bounds = {name: _bound(getattr(value, name)) for name in ("value", "low", "high")}
         return {**bounds, "confidence": float(value.confidence)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(value[key]) for key in sorted(value, key=str)}
+        return {str(key): plain(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (np.generic, np.ndarray)):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     return str(value) if isinstance(value, PurePath) else value
 
 
@@ -85,10 +88,23 @@ def loads(text: str | bytes) -> Report:
 
 
 def _build(data: dict[str, Any]) -> Report:
+    return _read(Report, data)
+
+
+def finding(data: dict[str, Any]) -> Finding:
+    """A finding from what `plain` made of it, exactly.
+
+    Raises:
+      DataError: It is damaged.
+    """
+    return _read(Finding, data)
+
+
+def _read(kind: type[T], data: dict[str, Any]) -> T:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(Report).validate_python(_with_infinity(data))
+        return TypeAdapter(kind).validate_python(_with_infinity(data))
     except ValidationError as err:
         first = err.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

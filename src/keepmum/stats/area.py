@@ -32,7 +32,7 @@ def check_scores(members: Scores, nonmembers: Scores) -> None:
 
 def midranks(values: Scores) -> Scores:
     """Ranks 1 … n in the order of the values; equal values share the mean of their ranks."""
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     ordered = values[order]
     first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     last = np.r_[first[1:], len(values)]

@@ -23,7 +23,7 @@ from keepmum.targets._wire import Arrays, pack, unpack, unpack_records
 
 _FORBIDDEN = (
     "os.system os.exec os.posix_spawn os.spawn os.fork os.forkpty os.startfile os.remove os.rename os.mkdir os.rmdir "
-    "os.link os.symlink os.chmod os.chown os.truncate os.kill os.killpg os.putenv pty.spawn subprocess.Popen "
+    "os.link os.symlink os.chmod os.chown os.truncate os.kill os.killpg pty.spawn subprocess.Popen "
     "socket.connect socket.bind socket.sendto socket.getaddrinfo shutil.rmtree shutil.move shutil.copyfile "
     "webbrowser.open"
 )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 FPRS = (0.1, 0.01, 0.001)
 LEVEL = 0.05
+SMALL = 10
+"""A group with fewer people on a side is not shown by itself: a count of one is a person."""
 MOST_GROUPS = 50
 """Groups of a column that are reported: the largest ones."""
 FEWEST = needed_nonmembers(max(FPRS))
@@ -146,7 +148,7 @@ def slices(
     grouped += [(name, records.column(name)) for name in ctx.slices]
     found: list[Slice] = []
     for column, values in grouped:
-        names, place = np.unique([str(v) for v in values.tolist()], return_inverse=True)
+        names, place = _groups(values, is_member)
         confidence = 1 - 0.05 / len(names)
         sizes = np.bincount(place)
         for group in np.sort(np.argsort(-sizes, kind="stable")[:MOST_GROUPS]):
@@ -157,6 +159,19 @@ def slices(
                 metrics["tpr_at_fpr_0.1"] = tpr_at_fpr(mine, theirs, 0.1, confidence)
             found.append(Slice(column, str(names[group]), len(mine), len(theirs), metrics))
     return tuple(found)
+
+
+def _groups(values: NDArray[Any], is_member: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Groups of a column; those with fewer than `SMALL` people on a side are put together, so that none shows."""
+    names, place = np.unique([str(v) for v in values.tolist()], return_inverse=True)
+    sides = [np.bincount(place[side], minlength=len(names)) for side in (is_member, ~is_member)]
+    small = np.minimum(*sides) < SMALL
+    if not small.any():
+        return names, place
+    kept = np.flatnonzero(~small)
+    moved = np.full(len(names), len(kept), dtype=np.intp)
+    moved[kept] = np.arange(len(kept))
+    return np.append(names[kept], f"(groups of fewer than {SMALL})"), moved[place]
 
 
 def curve(members: Scores, nonmembers: Scores, points: int = 120, bins: int = 20) -> Curve:

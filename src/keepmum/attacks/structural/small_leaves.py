@@ -49,7 +49,10 @@ class SmallLeaves(StructuralAttack):
         trees = _trees(model_of(target), people.X)[:TREES]
         if not trees:
             raise NotApplicableError("the model has no trees whose leaves can be read")
-        leaves = [_compact(tree.apply(X, check_input=False), np.asarray(tree.tree_.n_node_samples), self.fewest) for tree, X in trees]
+        leaves = [
+            _compact(tree.apply(X, check_input=False), np.asarray(tree.tree_.n_node_samples), self.fewest)
+            for tree, X in trees
+        ]
         smallest = min(int(tree.tree_.n_node_samples[tree.tree_.children_left < 0].min()) for tree, _ in trees)
         share = np.mean([arrived >= 0 for arrived, _ in leaves], axis=0)
         is_member = np.arange(2 * size) < size

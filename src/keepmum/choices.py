@@ -1,0 +1,24 @@
+"""Choices that people make in words, the same in Python, on the command line and in files."""
+
+from enum import StrEnum
+
+
+class Effort(StrEnum):
+    """How much work an audit may cost: seconds, minutes, or as long as it takes."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    THOROUGH = "thorough"
+
+    @property
+    def blind_records(self) -> int:
+        """Records of each side that the blind baseline learns from."""
+        return {"quick": 1_000, "standard": 4_000, "thorough": 20_000}[self.value]
+
+
+class Doubt(StrEnum):
+    """What a gate does when the numbers cannot decide: stop (exit 3), go on with a warning, go on."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    PASS = "pass"  # noqa: S105
