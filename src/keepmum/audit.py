@@ -359,8 +359,8 @@ class _Audit:
         return {
             "seed": self.settings.seed,
             "key": self.key,
-            "members": digest(self.split.members),
-            "nonmembers": digest(self.split.nonmembers),
+            "members_digest": digest(self.split.members),
+            "nonmembers_digest": digest(self.split.nonmembers),
             "python": platform.python_version(),
             **packages,
             **self.source,

@@ -85,9 +85,7 @@ def train(seed: int, people: int = PEOPLE) -> tuple[Any, Any, dict[str, Any]]:
 def _compare(reports: dict[str, Report], folder: Path) -> Path:
     from keepmum.cli.compare import write_page
 
-    return write_page(
-        [(f"{name}: {NAMES[name]}", report) for name, report in reports.items()], folder / "comparison.html"
-    )
+    return write_page(list(reports.items()), folder / "comparison.html")
 
 
 def _show(reports: dict[str, Report], terminal: Terminal) -> None:
