@@ -252,7 +252,13 @@ class _Audit:
 
     def manifest(self) -> dict[str, Any]:
         """What the run folder says about this audit."""
-        return {"settings": self._settings(), "source": self.source, "attacks": [a.name for a in self.attacks]}
+        return {
+            "keepmum_version": _version(),
+            "settings": self._settings(),
+            "source": self.source,
+            "attacks": [a.name for a in self.attacks],
+            "reproducibility": self._reproducibility(),
+        }
 
     def run(self, folder: RunFolder | None, progress: Progress) -> Report:
         """Play every attack, then test the instrument, then settle the outcomes."""
