@@ -26,7 +26,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "tpr_at_fpr_0.01": "Share of members found while wrongly accusing 1 % of the others. 0.01 is guessing.",
         "tpr_at_fpr_0.001": "Share of members found while wrongly accusing 0.1 % of the others. 0.001 is guessing.",
         "precision": "Share of accusations that are right, at the declared prior. The prior is guessing.",
-        "epsilon_lower_bound": "The model cannot be differentially private with a smaller epsilon. 0 shows nothing.",
+        "epsilon_lower_bound": "Least epsilon that fits these rates, were the answers independent. 0 shows nothing.",
         "stored_share": "Share of the members whose record stands verbatim in the model. 0 is none.",
         "share_in_small_leaves": "Share of the members who sit in a tree leaf that holds few training people.",
         "smallest_leaf": "Training people in the smallest leaf of any tree that was looked at.",
