@@ -68,6 +68,8 @@ class LabelTarget(Target):
     def predict(self, records: Records) -> Indices:
         """Predicted classes as positions in `classes`, shape ``(n,)``."""
         self.queries += len(records)
+        if not len(records):
+            return np.empty(0, dtype=np.intp)
         answer = np.asarray(self._predict(records))
         if answer.shape != (len(records),):
             raise TargetError(f"expected predictions of shape ({len(records)},), got {answer.shape}")
@@ -107,6 +109,8 @@ class ScoreTarget(LabelTarget):
           TargetError: The answers are no probabilities: wrong shape, missing, negative, or rows far from 1.
         """
         self.queries += len(records)
+        if not len(records):
+            return np.empty((0, len(self.classes)))
         return check_probabilities(self._predict_proba(records), len(records), len(self.classes))
 
     @abstractmethod
@@ -136,6 +140,8 @@ class RegressionTarget(Target):
           TargetError: Wrong shape, or answers that are not finite.
         """
         self.queries += len(records)
+        if not len(records):
+            return np.empty(0)
         answer = np.asarray(self._predict_value(records), dtype=np.float64)
         if answer.ndim == 2 and answer.shape[1] == 1:
             answer = answer[:, 0]

@@ -128,8 +128,6 @@ class OnnxScores(ScoreTarget):
         self._session, self._outputs = session, outputs
 
     def _predict_proba(self, records: Records) -> Floats:
-        if not len(records):
-            return np.empty((0, len(self.classes)))
         if len(self._outputs) > 1:
             parts = self._session.ask_all(records, self._outputs)
             return np.asarray(np.concatenate([np.column_stack([np.ravel(c) for c in part]) for part in parts]))
