@@ -131,9 +131,23 @@ def test_recorded_answers(tmp_path):
 
 
 def test_without_further_columns(tmp_path):
-    _, split = both(tmp_path, "label,p_0,p_1\n0,0.2,0.8\n1,0.6,0.4\n")
+    _, split = both(tmp_path, "label,p_0,p_1\n0,0.2,0.8\n1,0.6,0.4\n", "label,p_0,p_1\n0,0.3,0.7\n")
     assert split.members.X.shape == (2, 0)
-    assert len(split.pool) == 4
+    assert len(split.pool) == 3
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_one_file_given_twice_is_known_by_its_answers(tmp_path, order):
+    rows = ["0,0.2,0.8", "1,0.6,0.4", "1,0.1,0.9"]
+    table = "label,p_0,p_1\n" + "\n".join(rows)
+    with pytest.raises(DataError, match="hold the same answers"):
+        both(tmp_path, table, "label,p_0,p_1\n" + "\n".join(rows[i] for i in order))
+
+
+def test_a_model_of_few_answers_may_repeat_them(tmp_path):
+    rows = ["0,0.5,0.5", "1,0.5,0.5", "1,0.5,0.5", "0,0.5,0.5"]
+    tables = ["label,p_0,p_1\n" + "\n".join(part) for part in (rows, rows[1:] + rows[:1])]
+    assert len(both(tmp_path, *tables)[1].pool) == 4 + 4
 
 
 @pytest.mark.parametrize(
@@ -184,11 +198,14 @@ def test_answers_that_do_not_fit(tmp_path, second, message):
 def test_answers_as_arrays(tmp_path):
     P = np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25], [1, 0, 0]])
     np.savez(tmp_path / "a.npz", probabilities=P, labels=np.array([2, 0, 1]))
-    target, split = read_answers(tmp_path / "a.npz", tmp_path / "a.npz")
+    np.savez(tmp_path / "a2.npz", probabilities=P, labels=np.array([0, 1, 2]))
+    target, split = read_answers(tmp_path / "a.npz", tmp_path / "a2.npz")
     assert target.classes.tolist() == [0, 1, 2]
     np.testing.assert_allclose(target.predict_proba(split.pool), np.tile(P, (2, 1)))
     np.savez(tmp_path / "b.npz", probabilities=P, labels=np.array(["b", "b", "a"]), classes=np.array(["c", "a", "b"]))
-    target, split = read_answers(tmp_path / "b.npz", tmp_path / "b.npz")
+    names = {"classes": np.array(["c", "a", "b"])}
+    np.savez(tmp_path / "b2.npz", probabilities=P, labels=np.array(["a", "b", "a"]), **names)
+    target, split = read_answers(tmp_path / "b.npz", tmp_path / "b2.npz")
     assert target.classes.tolist() == ["c", "a", "b"]
     assert target.positions(split.members.y).tolist() == [2, 2, 1]
     np.savez(tmp_path / "c.npz", probabilities=P, labels=np.array(["b", "b", "a"]))

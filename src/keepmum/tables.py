@@ -86,6 +86,7 @@ def read_answers(members: str | os.PathLike[str], nonmembers: str | os.PathLike[
     checked = [_checked(file, answers) for file, _, answers in pairs]
     records = [_named(file, part.X, _match(file, part.labels, first.classes, classes)) for file, part, _ in pairs]
     _same_columns(files, records)
+    _refuse_same(files, records, checked)
     return RecordedScores(np.concatenate(checked), classes), Split(records[0], records[1])
 
 
@@ -187,6 +188,21 @@ def _same_columns(files: tuple[Path, Path], records: list[Records]) -> None:
         raise DataError(
             f"{files[0].name} and {files[1].name} have different columns ({', '.join(odd[:5])} in one only): both "
             "files need the same columns"
+        )
+
+
+def _refuse_same(files: tuple[Path, Path], records: list[Records], answers: list[NDArray[np.float64]]) -> None:
+    """Without record columns the same file given twice is known by its answers: in order, or as a set if they vary."""
+    if records[0].X.shape[1] or len(records[0]) != len(records[1]):
+        return
+    labels = np.unique(np.concatenate([part.y for part in records]), return_inverse=True)[1]
+    first, second = np.split(np.column_stack([np.concatenate(answers), labels]), 2)
+    ordered = first[np.lexsort(first.T)], second[np.lexsort(second.T)]
+    varied = len(np.unique(first, axis=0)) > len(first) / 2
+    if np.array_equal(first, second) or (varied and np.array_equal(ordered[0], ordered[1])):
+        raise DataError(
+            f"{files[0].name} and {files[1].name} hold the same answers ({len(first):,} rows): give answers about "
+            "records that the model was not trained on as non-members"
         )
 
 
