@@ -99,29 +99,48 @@ def model_of(target: Target) -> Any:
 
 
 def estimators(model: Any, X: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
-    """Every estimator inside a model, each with the records as they reach it."""
+    """Every estimator and transformer inside a model, each with the records as they reach it."""
     if depth > 6:
         return
     if hasattr(model, "steps") and hasattr(model, "named_steps"):
-        inner = X
-        for _, step in model.steps[:-1]:
-            if step is not None and step != "passthrough":
+        stages, inner = [], X
+        for _, step in model.steps:
+            stages.append((step, inner))
+            if step is not model.steps[-1][1] and step is not None and step != "passthrough":
                 inner = step.transform(inner)
-        yield from estimators(model.steps[-1][1], inner, depth + 1)
+        for step, reaching in reversed(stages):  # the model proper first
+            yield from estimators(step, reaching, depth + 1)
         return
     yield model, X
-    for part in _parts(model):
-        yield from estimators(part, X, depth + 1)
+    for part, reaching in _parts(model, X):
+        yield from estimators(part, reaching, depth + 1)
 
 
-def _parts(model: Any) -> Iterator[Any]:
-    """Fitted estimators that an estimator holds (its attributes that end in an underscore)."""
+def _parts(model: Any, X: Any) -> Iterator[tuple[Any, Any]]:
+    """Fitted parts of an estimator, each with the columns that it gets."""
+    if hasattr(model, "transformers_"):
+        from sklearn.utils import _safe_indexing
+
+        for _, part, columns in model.transformers_:
+            if hasattr(part, "transform"):
+                yield part, _safe_indexing(X, columns, axis=1)
+        return
+    subsets = getattr(model, "estimators_features_", None)
+    if subsets is not None and (not hasattr(X, "columns")):
+        yield from ((part, X[:, columns]) for part, columns in zip(model.estimators_, subsets, strict=True))
+        return
     for name, value in sorted(vars(model).items() if hasattr(model, "__dict__") else ()):
-        if not name.endswith("_"):
-            continue
-        for item in value if isinstance(value, (list, tuple)) else (value,):
-            if hasattr(item, "predict") and hasattr(item, "__dict__") and not isinstance(item, type):
-                yield item
+        held = name.endswith("_") or name == "transformer_list" or _is_calibrated(model)
+        for item in (value if isinstance(value, (list, tuple)) else (value,)) if held else ():
+            part = item[1] if name == "transformer_list" else item
+            answers = hasattr(part, "predict") or hasattr(part, "transform") or _is_calibrated(part)
+            if answers and hasattr(part, "__dict__") and not isinstance(part, type):
+                yield part, X
+
+
+def _is_calibrated(model: Any) -> bool:
+    """The part of a calibrated classifier that holds a fitted estimator under a name without underscore."""
+    return type(model).__name__ == "_CalibratedClassifier"
 
 
 def dense_rows(X: Any) -> NDArray[np.float32] | None:

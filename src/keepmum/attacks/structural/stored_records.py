@@ -65,7 +65,11 @@ def _stored(estimator: Any, width: int) -> list[NDArray[np.float32]]:
     """Arrays of an estimator with as many columns as a record and at least two rows, coefficients left out."""
     arrays = []
     for name, value in sorted(vars(estimator).items() if hasattr(estimator, "__dict__") else ()):
-        if name in ("coef_", "theta_", "var_", "means_", "centroids_", "feature_log_prob_", "components_"):
+        sampled = name == "components_" and hasattr(estimator, "component_indices_")  # Nystroem keeps training rows
+        if (
+            name in ("coef_", "theta_", "var_", "means_", "centroids_", "feature_log_prob_", "components_")
+            and not sampled
+        ):
             continue
         if getattr(value, "ndim", 0) == 2 and value.shape[1] == width and value.shape[0] > 1:
             rows = dense_rows(value)
