@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import keepmum
@@ -314,3 +315,24 @@ def test_report_json_has_the_promised_shape():
     assert finding["control"]["auc"]["value"]
     assert set(data["instrument"]) >= {"positive_control", "negative_control", "blind_baseline"}
     assert set(data["coverage"]) == set(FAMILIES)
+
+
+def test_silence_of_the_duplicates_check_alone_is_no_answer():
+    report = keepmum.audit(zoo.Ignorant(), DATA.members, DATA.nonmembers, attacks="structural/duplicates")
+    assert report["structural/duplicates"].outcome is Outcome.NO_LEAK_FOUND
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert "no attack could be run" in report.verdict
+
+
+def test_missing_values_of_nullable_columns():
+    frame = pd.DataFrame(DATA.pool.X, columns=list("abcde")).convert_dtypes()
+    frame["town"] = pd.array(["u", None, "v"] * 200, dtype="string")
+    frame["count"] = pd.array([1, 2, None] * 200, dtype="Int64")
+    answers = np.full((600, 3), 1 / 3)
+    model = Stop(lambda n: answers[:n])
+    sides = (frame[:300], DATA.members.y), (frame[300:], DATA.nonmembers.y)
+    report = keepmum.audit(model, *sides, slices="town", effort="quick")
+    assert {s.value for s in report["membership/loss"].slices if s.column == "town"} >= {"u", "v"}
+    missing = pd.Series(["0", None] * 150, dtype="string")
+    with pytest.raises(DataError, match="label for every record"):
+        keepmum.audit(model, (frame[:300], missing), (frame[300:], missing))

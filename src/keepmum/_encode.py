@@ -100,12 +100,13 @@ def _canonical(column: NDArray[Any]) -> NDArray[Any]:
         return values
     if column.dtype.kind in "mM":
         return column.astype("int64").astype(np.float64)
+    import pandas as pd
+
+    missing = pd.isna(column)
     values = np.empty(len(column), dtype=object)
     for i, value in enumerate(column.tolist()):
-        is_number = isinstance(value, (bool, int, float)) and value == value
-        values[i] = (
-            repr(float(value) + 0.0) if is_number else ("nan" if value is None or value != value else str(value))
-        )
+        is_number = isinstance(value, (bool, int, float))
+        values[i] = "nan" if missing[i] else repr(float(value) + 0.0) if is_number else str(value)
     return values
 
 

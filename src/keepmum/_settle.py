@@ -50,8 +50,13 @@ def _failed(instrument: Mapping[str, Check], name: str) -> bool:
 
 
 def overall(findings: Sequence[Finding]) -> Outcome:
-    """The report's outcome: a leak anywhere is a leak; doubt anywhere is doubt; silence is only ever "not found"."""
-    outcomes = [f.outcome for f in findings]
+    """The report's outcome: a leak anywhere is a leak; doubt anywhere is doubt; silence is only ever "not found".
+
+    Duplicates across the split say nothing about the model, so their absence alone is no answer.
+    """
+    outcomes = [
+        f.outcome for f in findings if f.id != "structural/duplicates" or f.outcome is not Outcome.NO_LEAK_FOUND
+    ]
     if Outcome.LEAK in outcomes:
         return Outcome.LEAK
     if Outcome.INCONCLUSIVE in outcomes or Outcome.NO_LEAK_FOUND not in outcomes:

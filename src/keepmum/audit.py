@@ -165,7 +165,8 @@ def _settings(
 ) -> Settings:
     if effort not in list(Effort):
         raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}")
-    return Settings(seed, Effort(effort), prior, delta, tuple(slices), max_queries, seconds)
+    columns = (slices,) if isinstance(slices, str) else tuple(slices)
+    return Settings(seed, Effort(effort), prior, delta, columns, max_queries, seconds)
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:
@@ -185,6 +186,8 @@ def _prepare(
     asked = remembered(target)
     if isinstance(asked, LabelTarget):
         asked.positions(clean.pool.y)
+    if isinstance(asked, RegressionTarget):
+        asked.values(split.pool.y)
     _ask(asked, clean.pool)
     if clean.population is not None:
         _ask(asked, clean.population)

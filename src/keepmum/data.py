@@ -165,7 +165,9 @@ def _missing(y: NDArray[Any]) -> bool:
     if y.dtype.kind == "f":
         return bool(np.isnan(y).any())
     if y.dtype.kind == "O":
-        return any(v is None or v != v for v in y)
+        import pandas as pd
+
+        return bool(pd.isna(y).any())  # None, NaN, NaT, and pandas' NA, which refuses to be compared
     return False
 
 

@@ -86,3 +86,19 @@ def test_an_error_of_the_function_is_one_line():
 def test_no_labels_no_classes():
     with pytest.raises(TargetError, match="classes"):
         from_callable(lambda X: P)
+
+
+@pytest.mark.parametrize("answer", [None, 0.5])
+def test_one_value_for_everybody_is_no_answer(answer):
+    with pytest.raises(TargetError, match=r"shape \(n, K\), got a single"):
+        from_callable(lambda X: answer, labels=Y, probe=Records(X, Y))
+
+
+def test_whatever_a_network_raises_is_one_line():
+    def network(X):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\n(8x1 and 4x2)")
+
+    target = from_callable(network, classes=[0, 1])
+    with pytest.raises(TargetError, match=r"could not answer .*RuntimeError: mat1 and mat2") as caught:
+        target.predict_proba(Records(X, Y))
+    assert "\n" not in str(caught.value)

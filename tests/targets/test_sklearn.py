@@ -5,10 +5,12 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from keepmum.data import Records
 from keepmum.errors import DataError, TargetError
@@ -132,3 +134,39 @@ def test_boosters_through_their_scikit_learn_interface(name, frame):
     few = frame[:, :2] if isinstance(frame, np.ndarray) else frame[["a", "b"]]
     with pytest.raises(TargetError, match="could not answer"):
         target.predict_proba(Records(few, Y))
+
+
+def test_records_that_get_no_class_at_all_count_as_all_classes_alike():
+    model = OneVsRestClassifier(DecisionTreeClassifier(random_state=0)).fit(X, RNG.integers(0, 3, 90))
+    others = RNG.normal(size=(500, 4))
+    silent = model.predict_proba(others).sum(axis=1) == 0
+    target = from_sklearn(model)
+    assert silent.any()
+    answers = target.predict_proba(Records(others, np.zeros(500, int)))
+    np.testing.assert_allclose(answers[silent], 1 / 3)
+    np.testing.assert_allclose(answers[~silent], model.predict_proba(others)[~silent])
+    target.predict_proba(Records(others, np.zeros(500, int)))
+    assert len(target.notes) == 1
+
+
+def test_a_model_that_only_behaves_like_a_classifier():
+    class Duck:
+        classes_ = np.arange(3)
+
+        def fit(self):
+            return self
+
+        def predict(self, records):
+            return np.zeros(len(records), int)
+
+    target = from_sklearn(Duck())
+    assert target.predict(Records(X, Y)).tolist() == [0] * 90
+
+
+@pytest.mark.parametrize("labels", [np.where(np.arange(90) == 5, np.inf, X[:, 1]), WORDS, WORDS.astype(object)])
+def test_labels_of_a_regression_are_finite_numbers(labels):
+    target = from_sklearn(LinearRegression().fit(X, X[:, 1]))
+    assert isinstance(target, RegressionTarget)
+    np.testing.assert_array_equal(target.values(X[:, 1].astype(object)), X[:, 1])
+    with pytest.raises(DataError, match="finite numbers as labels"):
+        target.values(labels)

@@ -39,6 +39,7 @@ def choose(wanted: Sequence[str | Attack[Any]] | None) -> list[Attack[Any]]:
     catalog = default_attacks()
     if wanted is None:
         return catalog
+    wanted = [wanted] if isinstance(wanted, str) else wanted
     names = [w for w in wanted if isinstance(w, str)]
     for name in names:
         if not any(fnmatchcase(a.name, name.removeprefix("-")) for a in catalog):

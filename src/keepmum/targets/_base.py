@@ -151,6 +151,20 @@ class RegressionTarget(Target):
             raise TargetError("expected finite predictions, got NaN or infinity: check the model on these records")
         return answer
 
+    def values(self, labels: NDArray[Any]) -> Floats:
+        """Labels as numbers, shape ``(n,)``.
+
+        Raises:
+          DataError: Labels that are no finite numbers.
+        """
+        try:
+            numbers = labels.astype(np.float64)
+        except (TypeError, ValueError):
+            numbers = np.array([np.nan])
+        if not np.isfinite(numbers).all():
+            raise DataError("expected finite numbers as labels, since the model predicts values, got others")
+        return numbers
+
     @abstractmethod
     def _predict_value(self, records: Records) -> Floats: ...
 

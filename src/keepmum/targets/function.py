@@ -40,9 +40,12 @@ def as_numbers(answer: Any) -> Floats:
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu()
     try:
-        return np.asarray(answer, dtype=np.float64)
+        values = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError) as err:
         raise TargetError(f"expected probabilities as numbers, got {type(answer).__name__}") from err
+    if not values.ndim:
+        raise TargetError(f"expected probabilities of shape (n, K), got a single {type(answer).__name__}")
+    return values
 
 
 def from_callable(

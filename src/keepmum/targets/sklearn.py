@@ -13,6 +13,8 @@ from keepmum.data import Records
 from keepmum.errors import TargetError
 from keepmum.targets._base import Floats, Indices, LabelTarget, RegressionTarget, ScoreTarget
 
+NO_ANSWER = "The model gives some records no class at all (every probability 0); those count as all classes alike."
+
 
 def answer_of(method: Callable[[Any], Any], records: Records) -> Any:
     """Ask the model; what it raises about the records becomes one line.
@@ -32,7 +34,7 @@ def answer_of(method: Callable[[Any], Any], records: Records) -> Any:
 
 def _failures() -> tuple[type[Exception], ...]:
     """What models raise about records; LightGBM's error has no common base with the others."""
-    usual = (ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, ArithmeticError)
+    usual = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError, ArithmeticError)
     lightgbm = sys.modules.get("lightgbm.basic")
     polars = sys.modules.get("polars.exceptions")
     extra = [getattr(lightgbm, "LightGBMError", None), getattr(polars, "PolarsError", None)]
@@ -52,7 +54,14 @@ class SklearnScores(ScoreTarget):
         return self._model
 
     def _predict_proba(self, records: Records) -> Floats:
-        return np.asarray(answer_of(self._model.predict_proba, records), dtype=np.float64)
+        answers = np.asarray(answer_of(self._model.predict_proba, records), dtype=np.float64)
+        silent = (answers == 0).all(axis=1) if answers.ndim == 2 else np.zeros(0, dtype=bool)
+        if silent.any():  # one-vs-rest where every part says no; neighbors where there are none
+            answers = answers.copy()
+            answers[silent] = 1 / answers.shape[1]
+            if NO_ANSWER not in self.notes:
+                self.notes.append(NO_ANSWER)
+        return answers
 
 
 class SklearnMargins(ScoreTarget):
@@ -153,7 +162,7 @@ def _is_fitted(model: Any) -> bool:
         check_is_fitted(model)
     except NotFittedError:
         return False
-    except TypeError:  # no scikit-learn estimator, but something that behaves like one
+    except (TypeError, AttributeError):  # no scikit-learn estimator, but something that behaves like one
         return True
     return True
 
