@@ -84,7 +84,9 @@ class Policy:
         parts = [f"no finding may say {' or '.join(self.fail_on)}"] if self.fail_on else []
         parts += [f"{metric} at most {limit:g}" for metric, limit in self.max.items()]
         parts += [f"{metric} at least {limit:g}" for metric, limit in self.min.items()]
-        return f"{'; '.join(parts) or 'nothing is asked'}. Where the numbers cannot decide: {self.on_inconclusive}."
+        then = {Doubt.FAIL: "inconclusive (exit 3)", Doubt.WARN: "go on with a warning", Doubt.PASS: "go on"}
+        in_doubt = f"Where the numbers cannot decide: {then[self.on_inconclusive]}."
+        return f"{'; '.join(parts) or 'nothing is asked'}. {in_doubt}"
 
 
 DEFAULT = Policy()

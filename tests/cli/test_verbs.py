@@ -121,7 +121,12 @@ def test_compare(keepmum, here: Path) -> None:
     assert "better" in out
     assert "<html" in (here / "both.html").read_text()
     assert json.loads(keepmum("compare", "leaky", "tight", "--json", "-q")[1])["direction"] == "better"
-    assert keepmum("compare", "leaky", "tight", "-o", "both.pdf")[0] == 2
+    code, out, err = keepmum("compare", "leaky", "tight", "-o", "both.pdf")
+    assert (code, out) == (2, "")
+    assert ".html" in err
+    code, out, err = keepmum("compare", "leaky", "tight", "--metric", "area")
+    assert (code, out) == (2, "")
+    assert "no metric 'area'" in err
 
 
 def test_check_stops_at_a_pickle_and_passes_a_tree(keepmum, files: Path) -> None:

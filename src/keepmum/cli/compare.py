@@ -39,6 +39,11 @@ def compare(
     terminal = common.terminal
     (old, old_path), (new, new_path) = read_report(before), read_report(after)
     comparison = held_together(old, new)
+    known = sorted({change.metric for change in comparison.changes})
+    if metric not in (*known, "auc"):
+        raise ConfigError(f"--metric: no metric {metric!r} in both reports; there are {', '.join(known) or 'none'}")
+    if output is not None:
+        _check_ending(output)
     _show(comparison, metric, terminal)
     if output is not None:
         terminal.say(f"Wrote {write_page([(_name(old_path), old), (_name(new_path), new)], output)}")
@@ -62,12 +67,16 @@ def write_page(reports: Sequence[tuple[str, Report]], path: Path) -> Path:
     from keepmum.report._html import render_comparison
     from keepmum.runs import write_atomically
 
-    if path.suffix.lower() != ".html":
-        raise ConfigError(f"expected a file name that ends in .html, got {path.name!r}")
+    _check_ending(path)
     page = render_comparison(reports)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page)
     return path
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix.lower() != ".html":
+        raise ConfigError(f"expected a file name that ends in .html, got {path.name!r}")
 
 
 def _name(path: Path) -> str:
