@@ -74,3 +74,18 @@ def test_the_model_proper_comes_before_its_preparation():
     model = make_pipeline(SelectFromModel(RandomForestClassifier(3)), RandomForestClassifier(7)).fit(NUMBERS, Y)
     assert next(part for part, _ in estimators(model, NUMBERS)) is model.steps[-1][1]
     assert examined(CalibratedClassifierCV(RandomForestClassifier(5), cv=2), NUMBERS, "structural/small-leaves").metrics
+
+
+@pytest.mark.parametrize(
+    ("model", "X"),
+    [
+        (RandomForestClassifier(5), FRAME[["a", "c"]]),
+        (BaggingClassifier(n_estimators=5, max_features=2), NUMBERS),
+        (BaggingClassifier(n_estimators=5), FRAME[["a", "c"]]),
+    ],
+    ids=["frame", "bagged columns", "bagged frame"],
+)
+def test_leaves_are_read_without_a_warning(model, X):
+    finding = examined(model, X, "structural/small-leaves")
+    assert finding.outcome in (Outcome.LEAK, Outcome.NO_LEAK_FOUND)
+    assert finding.metrics["smallest_leaf"].value >= 1

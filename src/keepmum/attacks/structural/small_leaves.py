@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -74,16 +75,25 @@ class SmallLeaves(StructuralAttack):
 
 def _trees(model: Any, X: Any) -> list[tuple[Any, Any]]:
     """Each fitted scikit-learn tree inside a model, with the records as 32-bit floats, as trees read them."""
-    found: list[tuple[Any, Any]] = []
     for estimator, values in estimators(model, X):
         inner = estimator.estimators_ if hasattr(estimator, "estimators_") else [estimator]
         flat = inner.ravel() if isinstance(inner, np.ndarray) else inner
         trees = [tree for tree in flat if hasattr(tree, "tree_") and hasattr(tree, "apply")]
+        subsets = getattr(estimator, "estimators_features_", None)
+        if trees and subsets is not None and hasattr(values, "shape"):
+            array = values.tocsr() if hasattr(values, "tocsr") else np.asarray(values)
+            return [(tree, _ready(tree, array[:, columns])) for tree, columns in zip(trees, subsets, strict=True)]
         if trees:
-            ready = trees[0]._validate_X_predict(values, check_input=True)
-            found += [(tree, ready) for tree in trees]
-            break
-    return found
+            ready = _ready(trees[0], values)
+            return [(tree, ready) for tree in trees]
+    return []
+
+
+def _ready(tree: Any, X: Any) -> Any:
+    """Records as trees read them; a tree of a forest never learned the names of the columns, and would warn of them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X has feature names", category=UserWarning)
+        return tree._validate_X_predict(X, check_input=True)
 
 
 def _compact(arrived: NDArray[Any], counts: NDArray[Any], fewest: int) -> tuple[NDArray[np.intp], NDArray[Any]]:
