@@ -54,7 +54,7 @@ def verdict(findings: Sequence[Finding], instrument: Mapping[str, Check]) -> str
         reasons = doubts(instrument) or [f.reason for f in findings if f.outcome is Outcome.INCONCLUSIVE and f.reason]
         reasons = reasons or [f.reason for f in findings if f.reason] or ["no attack could be run"]
         return f"Nothing can be said about this model: {reasons[0].rstrip('.')}."
-    played = sum(f.outcome is Outcome.NO_LEAK_FOUND for f in findings)
+    played = sum(f.outcome is Outcome.NO_LEAK_FOUND and f.id != "structural/duplicates" for f in findings)
     smallest = instrument["power"].counts.get("detectable_auc", 1.0) if "power" in instrument else 1.0
     return (
         f"No leak was found by the {played} checks that were run. A leak that lets an attacker rank a member above a "

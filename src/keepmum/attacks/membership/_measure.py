@@ -162,16 +162,21 @@ def slices(
 
 
 def _groups(values: NDArray[Any], is_member: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Groups of a column; those with fewer than `SMALL` people on a side are put together, so that none shows."""
+    """Groups of a column; those with fewer than `SMALL` people on a side are put together, so that none shows.
+
+    If even together they are few, the next larger group joins them: subtraction from the whole must not show them.
+    """
     names, place = np.unique([str(v) for v in values.tolist()], return_inverse=True)
-    sides = [np.bincount(place[side], minlength=len(names)) for side in (is_member, ~is_member)]
-    small = np.minimum(*sides) < SMALL
+    sides = np.stack([np.bincount(place[side], minlength=len(names)) for side in (is_member, ~is_member)])
+    small = sides.min(axis=0) < SMALL
     if not small.any():
         return names, place
+    while not small.all() and sides[:, small].sum(axis=1).min() < SMALL:
+        small[np.flatnonzero(~small)[np.argmin(sides[:, ~small].min(axis=0))]] = True
     kept = np.flatnonzero(~small)
     moved = np.full(len(names), len(kept), dtype=np.intp)
     moved[kept] = np.arange(len(kept))
-    return np.append(names[kept], f"(groups of fewer than {SMALL})"), moved[place]
+    return np.append(names[kept], "(small groups together)"), moved[place]
 
 
 def curve(members: Scores, nonmembers: Scores, points: int = 120, bins: int = 20) -> Curve:
