@@ -265,6 +265,7 @@ def test_bad_input_is_one_clear_line(tmp_path):
         (DataError, "no column", lambda: keepmum.audit(zoo.Ignorant(), DATA.members, DATA.nonmembers, slices=["z"])),
         (ConfigError, "did you mean 'membership/loss'", lambda: plan(zoo.Ignorant(), (X, y), (X, y), attacks=["los"])),
         (ConfigError, "prior", lambda: keepmum.audit(zoo.Ignorant(), (X, y), (X, y), prior=1.5)),
+        (ConfigError, "seed as a whole number", lambda: keepmum.audit(zoo.Ignorant(), (X, y), (X, y), seed="a")),
         (ConfigError, "effort", lambda: keepmum.audit(zoo.Ignorant(), (X, y), (X, y), effort="much")),
         (TargetError, "fit", lambda: keepmum.audit(_unfitted(), DATA.members, DATA.nonmembers)),
     ]

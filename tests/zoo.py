@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
 from keepmum._encode import row_keys
 from keepmum.data import Records, Split
+from keepmum.shadows import Shadows, ShadowStore
 from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target, from_sklearn
+from keepmum.training import FunctionTrainer, SklearnTrainer, Trainer
 
 
 def people(n: int, seed: int, classes: int = 3, columns: int = 5, shift: float = 0.0) -> Records:
@@ -86,39 +90,56 @@ class IgnorantValues(RegressionTarget):
         return np.asarray(records.X)[:, 0]
 
 
+def by_function(make: Callable[[Records], Any]) -> FunctionTrainer:
+    """A recipe that needs no seed."""
+    return FunctionTrainer(lambda records, seed: make(records), "zoo")
+
+
 @dataclass(frozen=True)
 class Pair:
-    """A target and the split that it is attacked on."""
+    """A target, the split that it is attacked on, and the recipe of models like it, if there is one."""
 
     target: Target
     split: Split
+    trainer: Trainer | None = None
+
+    @cached_property
+    def shadows(self) -> Shadows | None:
+        """Eight shadow models."""
+        if self.trainer is None:
+            return None
+        return ShadowStore().collect(self.trainer, self.split.pool, 8, seed=0)
 
 
-def memorizers(seed: int = 0) -> list[Pair]:
+@cache
+def memorizers(seed: int = 0) -> tuple[Pair, ...]:
     """Models that hold their members in different ways."""
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeClassifier
 
     data = split(seed=seed)
     members = data.members
-    return [
-        Pair(Lookup(members), data),
+    neighbor, tree = KNeighborsClassifier(1), DecisionTreeClassifier(random_state=0)
+    return (
+        Pair(Lookup(members), data, by_function(Lookup)),
         Pair(LookupLabels(members), data),
         Pair(LookupValues(members), data),
-        Pair(from_sklearn(KNeighborsClassifier(1).fit(members.X, members.y)), data),
-        Pair(from_sklearn(DecisionTreeClassifier(random_state=0).fit(members.X, members.y)), data),
-    ]
+        Pair(from_sklearn(neighbor.fit(members.X, members.y)), data, SklearnTrainer(neighbor)),
+        Pair(from_sklearn(tree.fit(members.X, members.y)), data, SklearnTrainer(tree)),
+    )
 
 
-def ignorants(seed: int = 0) -> list[Pair]:
+@cache
+def ignorants(seed: int = 0) -> tuple[Pair, ...]:
     """Models that never saw the people they are attacked on."""
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeClassifier
 
     data, others = split(seed=seed), people(200, 10_000 + seed)
-    return [
-        Pair(Ignorant(), data),
+    neighbor, tree = KNeighborsClassifier(1), DecisionTreeClassifier(random_state=0)
+    return (
+        Pair(Ignorant(), data, by_function(lambda records: Ignorant())),
         Pair(IgnorantValues(), data),
-        Pair(from_sklearn(KNeighborsClassifier(1).fit(others.X, others.y)), data),
-        Pair(from_sklearn(DecisionTreeClassifier(random_state=0).fit(others.X, others.y)), data),
-    ]
+        Pair(from_sklearn(neighbor.fit(others.X, others.y)), data, SklearnTrainer(neighbor)),
+        Pair(from_sklearn(tree.fit(others.X, others.y)), data, SklearnTrainer(tree)),
+    )

@@ -10,17 +10,33 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks import Attack
-from keepmum.attacks.membership import MembershipAttack, SignalAttack
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack, SignalAttack
 from keepmum.attacks.membership._measure import FPRS
 from keepmum.attacks.structural import GeneralizationGap
 from keepmum.data import Split
 from keepmum.stats.power import detectable_auc, needed_nonmembers, resolvable_fpr
-from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target
+from keepmum.targets import Target
+from keepmum.targets._base import answers
 
 PROBE = 200
 """Rows that are asked about to learn how long an answer takes."""
 STATISTICS = 3e-6
 """Seconds per record for the statistics of one attack, measured on one core at 40,000 records."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Shadow models that an audit would train.
+
+    Attributes:
+      models: How many.
+      seconds: Time for each, measured on one.
+      reason: Why there are none.
+    """
+
+    models: int = 0
+    seconds: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,8 @@ class Plan:
       refused: Metrics that the sample cannot resolve, with what would do.
       queries: Rows that the target would be asked about in all.
       seconds: Estimated time in all.
+      shadows: Shadow models that would be trained.
+      seconds_per_shadow: Time for each, on one core, measured on one.
     """
 
     rows: tuple[PlanRow, ...]
@@ -67,13 +85,18 @@ class Plan:
     refused: dict[str, str]
     queries: int
     seconds: float
+    shadows: int = 0
+    seconds_per_shadow: float = 0.0
 
 
-def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]]) -> Plan:
+NO_TRAINING = Training(reason="none were asked for")
+
+
+def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], training: Training = NO_TRAINING) -> Plan:
     """Measure how long the target takes for a few rows, and add up."""
     m, n = len(split.members), len(split.nonmembers)
     per_row = _seconds_per_row(target, split)
-    rows = tuple(_row(attack, target, m, n) for attack in attacks)
+    rows = tuple(_row(attack, target, m, n, training) for attack in attacks)
     scored = sum(row.applicable and isinstance(a, MembershipAttack) for a, row in zip(attacks, rows, strict=True))
     queries = m + n + (0 if split.population is None else len(split.population))
     refused = {
@@ -90,12 +113,16 @@ def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]]) -> Pla
         detectable_auc=detectable_auc(m, n, 0.05 / max(1, scored)),
         refused=refused,
         queries=queries,
-        seconds=queries * per_row + sum(row.seconds for row in rows) + 5.0,
+        seconds=queries * per_row + sum(row.seconds for row in rows) + training.models * training.seconds + 5.0,
+        shadows=training.models,
+        seconds_per_shadow=training.seconds,
     )
 
 
-def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int) -> PlanRow:
+def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, training: Training) -> PlanRow:
     reason = attack.inapplicable(target)
+    if reason is None and isinstance(attack, ShadowAttack) and training.models < attack.fewest:
+        reason = f"needs shadow models: {training.reason or f'at least {attack.fewest}'}"
     if reason is not None:
         return PlanRow(attack.name, False, reason)
     queries = 0
@@ -109,10 +136,5 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int) -> 
 def _seconds_per_row(target: Target, split: Split) -> float:
     records = split.pool.take(np.arange(min(PROBE, len(split.pool))))
     began = time.perf_counter()
-    if isinstance(target, ScoreTarget):
-        target.predict_proba(records)
-    elif isinstance(target, LabelTarget):
-        target.predict(records)
-    elif isinstance(target, RegressionTarget):
-        target.predict_value(records)
+    answers(target, records)
     return (time.perf_counter() - began) / len(records)

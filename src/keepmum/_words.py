@@ -16,7 +16,7 @@ LIMITS = (
     "epsilon_lower_bound is how far this attack tells this model's members from others. It speaks against a claim of "
     "differential privacy only if each record was put in or left out at random and the answers about different people "
     "can be taken as independent.",
-    "Attacks with shadow models, attribute inference, inversion and extraction are not part of this version.",
+    "Attribute inference, inversion and extraction are not part of this version.",
 )
 
 STATUS = {

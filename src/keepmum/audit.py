@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,55 +14,26 @@ from typing import Any
 import numpy as np
 
 from keepmum import _words, instrument
+from keepmum._asked import Settings, asked
 from keepmum._encode import digest
-from keepmum._plan import Plan, draw_up
+from keepmum._plan import Plan, Training, draw_up
 from keepmum._settle import doubts, overall, settle
+from keepmum._shadowing import NONE_ASKED, Fleet, Recipe, collect, planned, seconds_per_model
 from keepmum.attacks import Attack, Context, choose
 from keepmum.attacks._base import Ledger
-from keepmum.choices import Effort
+from keepmum.attacks.membership import ShadowAttack
 from keepmum.data import Records, Split, as_records
-from keepmum.errors import ConfigError, KeepmumError, MissingExtraError, NotApplicableError
+from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Finding, Outcome
 from keepmum.overlap import Overlap, remove_overlap
 from keepmum.report import Report
 from keepmum.runs import RunFolder
 from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target, as_target
+from keepmum.targets._base import answers
 from keepmum.targets._remembered import remembered
+from keepmum.training import Trainer
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the findings, besides the model and the records.
-
-    Attributes:
-      seed: Seed of everything random.
-      effort: How much work may be done.
-      prior: Declared share of members among the people an attacker asks about, between 0 and 1.
-      delta: Delta of the privacy claim that `epsilon_lower_bound` speaks about, 0 … 1.
-      slices: Columns to report groups by.
-      max_queries: Rows that the model may be asked about, or None; people are sampled to fit.
-      seconds: Time after which no further attack is begun, or None.
-    """
-
-    seed: int = 0
-    effort: Effort = Effort.STANDARD
-    prior: float = 0.1
-    delta: float = 0.0
-    slices: tuple[str, ...] = ()
-    max_queries: int | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.prior < 1:
-            raise ConfigError(f"expected prior between 0 and 1, got {self.prior}")
-        if not 0 <= self.delta < 1:
-            raise ConfigError(f"expected delta of at least 0 and below 1, got {self.delta}")
-        if self.seed < 0:
-            raise ConfigError(f"expected a seed of at least 0, got {self.seed}")
-        if self.max_queries is not None and self.max_queries < 2:
-            raise ConfigError(f"expected max_queries of at least 2, got {self.max_queries}")
 
 
 def audit(
@@ -80,6 +51,9 @@ def audit(
     classes: Sequence[Any] | None = None,
     max_queries: int | None = None,
     seconds: float | None = None,
+    trainer: Any = None,
+    shadows: int | None = None,
+    shadow_store: str | Path | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
     source: Mapping[str, Any] | None = None,
@@ -105,6 +79,10 @@ def audit(
       classes: Labels in the order of the probabilities, for a function.
       max_queries: Most rows that the model may be asked about; people are sampled to fit.
       seconds: No further attack is begun after this time.
+      trainer: How the model was trained, for shadow models: an estimator or a `keepmum.training.Trainer`; the
+        model itself if it is an estimator.
+      shadows: Shadow models to train, an even number; by effort if None: none, none, 16.
+      shadow_store: Folder where what shadow models say is kept; in the run folder unless given.
       out: Run folder. What is finished is kept there, and the same call goes on where it stopped.
       progress: Called with units done, units in all, and what is done next.
       source: Where things came from (files, command), for the report.
@@ -118,11 +96,14 @@ def audit(
       ConfigError: A setting cannot be used.
       UnsafeFileError: A model file is refused.
     """
-    settings = _settings(seed, effort, prior, delta, slices, max_queries, seconds)
+    settings = asked(
+        effort, slices, seed=seed, prior=prior, delta=delta, max_queries=max_queries, seconds=seconds, shadows=shadows
+    )
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes, probe=split.pool)
-    under_way = _prepare(target, split, settings, chosen, dict(source or {}))
+    recipe = Recipe(trainer, None if shadow_store is None else Path(shadow_store))
+    under_way = _prepare(target, split, settings, chosen, dict(source or {}), recipe)
     folder = None if out is None else RunFolder(Path(out), under_way.key)
     if folder is not None:
         folder.open(under_way.manifest())
@@ -142,31 +123,24 @@ def plan(
     seed: int = 0,
     classes: Sequence[Any] | None = None,
     max_queries: int | None = None,
+    effort: str = "standard",
+    trainer: Any = None,
+    shadows: int | None = None,
 ) -> Plan:
     """Tell what `audit` would do with these arguments: attacks, queries, time, and what the sample can resolve.
 
-    The model is asked about a few rows, to learn how long an answer takes.
+    The model is asked about a few rows, to learn how long an answer takes; of shadow models, one is
+    trained.
     """
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes, probe=split.pool)
-    clean = _fit_queries(remove_overlap(split)[0], Settings(seed=seed, max_queries=max_queries))
-    return draw_up(target, clean, chosen)
-
-
-def _settings(
-    seed: int,
-    effort: str,
-    prior: float,
-    delta: float,
-    slices: Sequence[str],
-    max_queries: int | None,
-    seconds: float | None,
-) -> Settings:
-    if effort not in list(Effort):
-        raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}")
-    columns = (slices,) if isinstance(slices, str) else tuple(slices)
-    return Settings(seed, Effort(effort), prior, delta, columns, max_queries, seconds)
+    settings = asked(effort, (), seed=seed, max_queries=max_queries, shadows=shadows)
+    clean = _fit_queries(remove_overlap(split)[0], settings)
+    recipe = Recipe(trainer).resolve(target, settings)
+    models = planned(chosen, settings, recipe)
+    each = seconds_per_model(recipe, clean, seed) if isinstance(recipe, Trainer) and models else 0.0
+    return draw_up(target, clean, chosen, Training(models, each, recipe if isinstance(recipe, str) else ""))
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:
@@ -175,7 +149,12 @@ def _split(members: Any, nonmembers: Any, population: Any) -> Split:
 
 
 def _prepare(
-    target: Target, split: Split, settings: Settings, attacks: list[Attack[Any]], source: dict[str, Any]
+    target: Target,
+    split: Split,
+    settings: Settings,
+    attacks: list[Attack[Any]],
+    source: dict[str, Any],
+    recipe: Recipe,
 ) -> _Audit:
     """Clean the split, fit it to the query limit, and ask once: what is wrong is said before anything is written."""
     for name in settings.slices:
@@ -183,16 +162,17 @@ def _prepare(
     clean, overlap = remove_overlap(split)
     sizes = {"given_members": len(split.members), "given_nonmembers": len(split.nonmembers)}
     clean = _fit_queries(clean, settings)
-    asked = remembered(target)
-    if isinstance(asked, LabelTarget):
-        asked.positions(clean.pool.y)
-    if isinstance(asked, RegressionTarget):
-        asked.values(split.pool.y)
-    _ask(asked, clean.pool)
+    known = remembered(target)
+    trainer = recipe.resolve(known, settings)
+    if isinstance(known, LabelTarget):
+        known.positions(clean.pool.y)
+    if isinstance(known, RegressionTarget):
+        known.values(split.pool.y)
+    answers(known, clean.pool)
     if clean.population is not None:
-        _ask(asked, clean.population)
+        answers(known, clean.population)
     comparable = overlap if len(clean.members.columns) else None
-    return _Audit(asked, clean, settings, attacks, source, comparable, sizes)
+    return _Audit(known, clean, settings, attacks, source, comparable, sizes, trainer, recipe.folder)
 
 
 def _fit_queries(split: Split, settings: Settings) -> Split:
@@ -208,15 +188,6 @@ def _fit_queries(split: Split, settings: Settings) -> Split:
     return Split(some(split.members), some(split.nonmembers), split.population)
 
 
-def _ask(target: Target, records: Records) -> None:
-    if isinstance(target, ScoreTarget):
-        target.predict_proba(records)
-    elif isinstance(target, LabelTarget):
-        target.predict(records)
-    elif isinstance(target, RegressionTarget):
-        target.predict_value(records)
-
-
 @dataclass
 class _Audit:
     """One audit under way."""
@@ -228,6 +199,9 @@ class _Audit:
     source: dict[str, Any]
     overlap: Overlap | None
     sizes: dict[str, int]
+    trainer: Trainer | str = NONE_ASKED.reason
+    store: Path | None = None
+    fleet: Fleet = NONE_ASKED
     ledger: dict[str, Ledger] = field(default_factory=dict)
 
     @cached_property
@@ -238,19 +212,18 @@ class _Audit:
         seen = hashlib.sha256()
         for part in (keepmum.__version__, self._settings(), [repr(a) for a in self.attacks], digest(self.split.pool)):
             seen.update(json.dumps(part, sort_keys=True, default=str).encode())
-        seen.update(self._answers().tobytes())
+        seen.update(answers(self.target, self.split.pool).tobytes())
+        if self.shadows:
+            seen.update(self.trainer.key.encode() if isinstance(self.trainer, Trainer) else b"")
         return seen.hexdigest()
 
-    def _answers(self) -> Any:
-        target, pool = self.target, self.split.pool
-        if isinstance(target, ScoreTarget):
-            return target.predict_proba(pool)
-        if isinstance(target, LabelTarget):
-            return target.predict(pool)
-        return target.predict_value(pool) if isinstance(target, RegressionTarget) else np.empty(0)
+    @property
+    def shadows(self) -> int:
+        """Shadow models that will be trained."""
+        return planned(self.attacks, self.settings, self.trainer)
 
     def _settings(self) -> dict[str, Any]:
-        settings = {**asdict(self.settings), "effort": str(self.settings.effort)}
+        settings = {**asdict(self.settings), "effort": str(self.settings.effort), "shadows": self.shadows}
         return {**settings, "slices": list(self.settings.slices)}
 
     def manifest(self) -> dict[str, Any]:
@@ -266,24 +239,18 @@ class _Audit:
     def run(self, folder: RunFolder | None, progress: Progress) -> Report:
         """Play every attack, then test the instrument, then settle the outcomes."""
         done = folder.finished() if folder is not None else {}
-        total = len(self.attacks) + 2
+        total = len(self.attacks) + 2 + self.shadows
         progress(0, total, "blind baseline")
         split, settings = self.split, self.settings
         checks = {"blind_baseline": instrument.blind_baseline(split, settings.seed, settings.effort.blind_records)}
         progress(1, total, "positive control")
         checks["positive_control"] = instrument.positive_control(split, settings.seed)
-        ctx = Context(
-            seed=settings.seed,
-            baseline={"auc": checks["blind_baseline"].metrics["auc"]} if checks["blind_baseline"].metrics else {},
-            prior=settings.prior,
-            delta=settings.delta,
-            slices=settings.slices,
-            overlap=self.overlap,
-            ledger=self.ledger,
-        )
-        findings, began = [], time.monotonic()
+        began = time.monotonic()
+        self.fleet = self._train(folder, progress, total)
+        ctx = self._context(checks["blind_baseline"])
+        findings = []
         for number, attack in enumerate(self.attacks):
-            progress(number + 2, total, attack.name)
+            progress(number + 2 + self.shadows, total, attack.name)
             if attack.name in done:
                 finding, scores = done[attack.name]
                 if scores is not None:
@@ -296,26 +263,55 @@ class _Audit:
         progress(total, total, "done")
         return self._report(findings, self._checks(checks))
 
+    def _context(self, blind: Check) -> Context:
+        return Context(
+            seed=self.settings.seed,
+            baseline={"auc": blind.metrics["auc"]} if blind.metrics else {},
+            prior=self.settings.prior,
+            delta=self.settings.delta,
+            slices=self.settings.slices,
+            overlap=self.overlap,
+            shadows=self.fleet.shadows,
+            without_shadows=self.fleet.reason,
+            ledger=self.ledger,
+        )
+
+    def _train(self, folder: RunFolder | None, progress: Progress, total: int) -> Fleet:
+        if not isinstance(self.trainer, Trainer) or not isinstance(self.target, ScoreTarget) or not self.shadows:
+            return Fleet(reason=self.trainer if isinstance(self.trainer, str) else NONE_ASKED.reason)
+        inside = None if folder is None else folder.path / "restricted" / "shadows"
+
+        def tell(done: int) -> None:
+            progress(2 + done, total, f"shadow model {min(done + 1, self.shadows)} of {self.shadows}")
+
+        return collect(self.trainer, self.target, self.split, self.settings, self.store or inside, tell)
+
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
-        limit = self.settings.seconds
+        uses_shadows, limit = isinstance(attack, ShadowAttack), self.settings.seconds
+        if uses_shadows and self.fleet.out_of_time:
+            return _unplayed(attack, Outcome.SKIPPED, self.fleet.reason)
         if limit is not None and elapsed > limit:
             return _unplayed(attack, Outcome.SKIPPED, f"the budget of {limit:g} s was spent")
         reason = attack.inapplicable(self.target)
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
         try:
-            return attack.run(self.target, self.split, ctx.lend(attack.name))
+            finding = attack.run(self.target, self.split, ctx.lend(attack.name))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
         except KeepmumError as err:
             return _unplayed(attack, Outcome.ERROR, str(err))
         except Exception as err:  # whatever one attack does, the others are still reported
             return _unplayed(attack, Outcome.ERROR, f"{type(err).__name__}: {err}")
+        if uses_shadows and self.fleet.doubt:
+            return replace(finding, outcome=Outcome.INCONCLUSIVE, reason=self.fleet.doubt)
+        return finding
 
     def _checks(self, checks: dict[str, Check]) -> dict[str, Check]:
         from keepmum.attacks.membership._measure import FEWEST
 
         members, nonmembers = len(self.split.members), len(self.split.nonmembers)
+        shadows = {} if self.fleet.check is None else {"shadow_fidelity": self.fleet.check}
         return {
             "positive_control": checks["positive_control"],
             "negative_control": instrument.negative_control(self.ledger, self.settings.seed),
@@ -323,6 +319,7 @@ class _Audit:
             "overlap": instrument.overlap_check(self.overlap),
             "direction": instrument.direction(self.ledger),
             "power": instrument.power_check(members, nonmembers, len(self.ledger), FEWEST),
+            **shadows,
         }
 
     def _report(self, raw: list[Finding], checks: dict[str, Check]) -> Report:

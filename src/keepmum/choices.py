@@ -15,6 +15,11 @@ class Effort(StrEnum):
         """Records of each side that the blind baseline learns from."""
         return {"quick": 1_000, "standard": 4_000, "thorough": 20_000}[self.value]
 
+    @property
+    def shadows(self) -> int:
+        """Shadow models that are trained unless their number is given."""
+        return {"quick": 0, "standard": 0, "thorough": 16}[self.value]
+
 
 class Doubt(StrEnum):
     """What a gate does when the numbers cannot decide: stop (exit 3), go on with a warning, go on."""

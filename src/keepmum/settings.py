@@ -108,6 +108,13 @@ class AuditSettings(EffortSettings):
     delta: float = Field(
         default=0.0, ge=0, lt=1, description="Delta of the privacy claim that epsilon_lower_bound speaks about."
     )
+    shadows: int | None = Field(
+        default=None, ge=0, description="Shadow models to train, an even number; 16 with thorough effort, else none."
+    )
+    shadow_store: Path | None = Field(
+        default=None,
+        description="Folder where what shadow models say is kept between runs; in the run folder unless said.",
+    )
     out: Path | None = Field(default=None, description="Folder of the run; .keepmum/runs/… unless said.")
 
 
@@ -139,7 +146,14 @@ LISTS = frozenset({"classes", "slices", "attacks", "fail_on"})
 """Fields that take several values, comma separated in a flag or a variable."""
 
 PATHS = frozenset(
-    {("target", "model"), ("data", "members"), ("data", "nonmembers"), ("data", "population"), ("audit", "out")}
+    {
+        ("target", "model"),
+        ("data", "members"),
+        ("data", "nonmembers"),
+        ("data", "population"),
+        ("audit", "out"),
+        ("audit", "shadow_store"),
+    }
 )
 """Fields that are relative to the project file when they come from it."""
 

@@ -130,3 +130,39 @@ def test_plan_tells_what_would_be_done_and_writes_nothing(keepmum, files: Path, 
     assert list(tmp_path.iterdir()) == []
     code, out, _ = keepmum("plan", "--scores", files / "tight.csv", files / "others.csv", "--json", "-q")
     assert json.loads(out)["members"] > 350
+
+
+def records(files: Path) -> tuple[object, ...]:
+    data = ("--members", files / "train.csv", "--nonmembers", files / "heldout.csv", "--label", "y")
+    return (files / "model.skops", *data)
+
+
+def test_shadow_models_stop_and_go_on(keepmum, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keepmum.shadows import ShadowStore
+
+    command = ("audit", *records(files), "--shadows", "4", "--attack", "membership/rmia", "--json", "-q")
+    keep, kept = ShadowStore._keep, []
+
+    def interrupted(self, key, signals):
+        kept.append(keep(self, key, signals))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ShadowStore, "_keep", interrupted)
+        assert keepmum(*command)[0] == 130
+    (folder,) = Path(".keepmum/runs").iterdir()
+    assert len(list((folder / "restricted" / "shadows").glob("*.npy"))) == len(kept) == 1
+    code, out, err = keepmum(*command)
+    assert code == 0, err
+    assert len(list(Path(".keepmum/runs").iterdir())) == 1
+    assert json.loads(out)["findings"][0]["outcome"] == "leak"
+    direct = keepmum(*command, "--shadow-store", "store", "--out", "direct")[1]
+    assert json.loads(out)["findings"] == json.loads(direct)["findings"]
+    assert len(list(Path("store").glob("*.npy"))) == 2
+
+
+def test_plan_tells_the_cost_of_shadow_models(keepmum, files: Path) -> None:
+    code, out, err = keepmum("plan", *records(files), "--shadows", "16")
+    assert code == 0, err
+    assert "16 shadow models at" in out
+    assert keepmum("plan", *records(files), "--shadows", "5")[0] == 2

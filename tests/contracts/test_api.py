@@ -22,8 +22,10 @@ MODULES = (
     "keepmum.attacks.structural",
     "keepmum.datasets",
     "keepmum.report",
+    "keepmum.shadows",
     "keepmum.stats",
     "keepmum.targets",
+    "keepmum.training",
 )
 SNAPSHOT = Path(__file__).with_name("api.txt")
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"

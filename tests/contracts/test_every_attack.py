@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 from keepmum.attacks import Context, attack_classes, default_attacks
-from keepmum.attacks.membership import MembershipAttack
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack
 from keepmum.errors import NotApplicableError
 from keepmum.findings import FAMILIES, Finding, Outcome
 from keepmum.targets import Target
@@ -21,11 +21,15 @@ ABOUT_THE_SPLIT = {"structural/duplicates"}
 """Attacks that speak about the records only, not about the model."""
 
 
+def lent(attack, pair: zoo.Pair, seed: int = 0) -> Context:
+    return Context(seed=seed, attack=attack.name, shadows=pair.shadows if isinstance(attack, ShadowAttack) else None)
+
+
 def play(attack, pair: zoo.Pair, seed: int = 0) -> Finding | None:
     if attack.inapplicable(pair.target):
         return None
     try:
-        return attack.run(pair.target, pair.split, Context(seed=seed, attack=attack.name))
+        return attack.run(pair.target, pair.split, lent(attack, pair, seed))
     except NotApplicableError:
         return None
 
@@ -102,7 +106,7 @@ MEMBERSHIP = [a for a in ATTACKS if isinstance(a, MembershipAttack)]
 @pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
 def test_scores_point_up_for_members(attack):
     pair = next(p for p in zoo.memorizers() if attack.inapplicable(p.target) is None)
-    _, is_member, scores = attack.scores(pair.target, pair.split, Context(attack=attack.name))
+    _, is_member, scores = attack.scores(pair.target, pair.split, lent(attack, pair))
     assert scores.shape == is_member.shape
     assert np.isfinite(scores).all()
     assert scores[is_member].mean() > scores[~is_member].mean()
@@ -112,8 +116,11 @@ def test_scores_point_up_for_members(attack):
 def test_survives_certainty(attack):
     """Probabilities of exactly 0 and 1 give finite scores, and those who are known still rank higher."""
     data = zoo.split()
-    target = zoo.LookupValues(data.members) if attack.inapplicable(zoo.Lookup(data.members)) else None
-    finding = attack.run(target or zoo.Lookup(data.members, sure=1.0), data, Context(attack=attack.name))
+    certain = zoo.by_function(lambda records: zoo.Lookup(records, sure=1.0))
+    pair = zoo.Pair(zoo.Lookup(data.members, sure=1.0), data, certain)
+    if attack.inapplicable(pair.target):
+        pair = zoo.Pair(zoo.LookupValues(data.members), data)
+    finding = attack.run(pair.target, data, lent(attack, pair))
     assert finding.metrics["auc"].value > 0.5
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
 from keepmum.overlap import Overlap
+from keepmum.shadows import Shadows
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
 
@@ -49,6 +50,8 @@ class Context:
       delta: Delta of the privacy claim that `epsilon_lower_bound` speaks about.
       slices: Columns to report groups by.
       overlap: Records that stood on both sides of the split and were taken out, or None where none can be compared.
+      shadows: What shadow models say about the audited records, if there are any.
+      without_shadows: Why there are none, and how to have some.
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
     """
 
@@ -60,6 +63,8 @@ class Context:
     delta: float = 0.0
     slices: tuple[str, ...] = ()
     overlap: Overlap | None = None
+    shadows: Shadows | None = None
+    without_shadows: str = "none were asked for; audit with shadows=16, or --shadows 16"
     ledger: dict[str, Ledger] = field(default_factory=dict)
 
     @cached_property

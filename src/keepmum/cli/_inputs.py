@@ -139,7 +139,7 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
     asked = settings.model_dump(
         mode="json", include={"target": {"allow_pickle", "classes"}, "data": {"label", "slices"}}
     )
-    asked["audit"] = settings.audit.model_dump(mode="json", exclude={"out", "jobs"})
+    asked["audit"] = settings.audit.model_dump(mode="json", exclude={"out", "jobs", "shadow_store"})
     asked["keepmum"] = keepmum.__version__
     asked["files"] = {role: _sha256(path) for role, path in sorted(files.items())}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -161,6 +161,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "slices": list(settings.data.slices),
         "max_queries": audit.max_queries,
         "seconds": audit.budget,
+        "shadows": audit.shadows,
+        "shadow_store": audit.shadow_store,
     }
 
 

@@ -39,7 +39,7 @@ def plan(
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)
-    options = {name: case.options[name] for name in ("attacks", "seed", "max_queries")}
+    options = {name: case.options[name] for name in ("attacks", "seed", "max_queries", "effort", "shadows")}
     with cores(settings.audit.jobs):
         made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
     _show(made, terminal)
@@ -66,6 +66,10 @@ def _show(made: Plan, terminal: Terminal) -> None:
         f"{made.members:,} members, {made.nonmembers:,} non-members; {made.queries:,} rows asked in all "
         f"(answers are shared), about {made.seconds:.0f} s."
     )
+    if made.shadows:
+        terminal.show(
+            f"{made.shadows} shadow models at {made.seconds_per_shadow:.2g} s each on one core are part of that."
+        )
     terminal.show(f"These records resolve false positive rates down to {made.resolvable_fpr:.2%}.")
     terminal.show(f"They show an AUC of {made.detectable_auc:.3f} or more in 4 of 5 audits.")
     for metric, why in made.refused.items():

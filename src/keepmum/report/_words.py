@@ -42,6 +42,7 @@ CHECKS: Mapping[str, str] = {
     "overlap": "Nobody is in both groups",
     "direction": "Members score higher, not lower",
     "power": "The sample is large enough",
+    "shadow_fidelity": "Shadow models are like the target",
 }
 STATUSES: Mapping[str, str] = {
     "executed": "executed",

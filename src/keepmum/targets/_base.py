@@ -78,6 +78,10 @@ class LabelTarget(Target):
     @abstractmethod
     def _predict(self, records: Records) -> Indices: ...
 
+    def knows(self, labels: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which of these labels are among `classes`, shape ``(n,)``."""
+        return np.fromiter((_plain(v) in self._position for v in labels.tolist()), dtype=bool, count=len(labels))
+
     def positions(self, labels: NDArray[Any]) -> Indices:
         """Positions of labels in `classes`, shape ``(n,)``.
 
@@ -167,6 +171,15 @@ class RegressionTarget(Target):
 
     @abstractmethod
     def _predict_value(self, records: Records) -> Floats: ...
+
+
+def answers(target: Target, records: Records) -> NDArray[Any]:
+    """The most that a target tells about records: probabilities, labels or values; nothing from other kinds."""
+    if isinstance(target, ScoreTarget):
+        return target.predict_proba(records)
+    if isinstance(target, LabelTarget):
+        return target.predict(records)
+    return target.predict_value(records) if isinstance(target, RegressionTarget) else np.empty(0)
 
 
 def check_probabilities(answer: Any, rows: int, classes: int) -> Floats:

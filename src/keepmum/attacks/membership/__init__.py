@@ -1,23 +1,39 @@
 """Membership inference: was this record trained on?"""
 
 from keepmum.attacks.membership._base import MembershipAttack, SignalAttack
+from keepmum.attacks.membership._shadow import ShadowAttack
+from keepmum.attacks.membership.calibrated_loss import CalibratedLoss
 from keepmum.attacks.membership.confidence import Confidence
 from keepmum.attacks.membership.correctness import Correctness
 from keepmum.attacks.membership.entropy import Entropy
+from keepmum.attacks.membership.learned import Learned
+from keepmum.attacks.membership.lira import Lira
+from keepmum.attacks.membership.lira_offline import LiraOffline
 from keepmum.attacks.membership.loss import Loss
 from keepmum.attacks.membership.modified_entropy import ModifiedEntropy
+from keepmum.attacks.membership.pooled import Pooled
+from keepmum.attacks.membership.reference_ratio import ReferenceRatio
+from keepmum.attacks.membership.rmia import Rmia
 from keepmum.attacks.membership.scaled_logit import ScaledLogit
 from keepmum.attacks.membership.squared_error import SquaredError
 from keepmum.attacks.membership.true_confidence import TrueConfidence
 
 __all__ = [
+    "CalibratedLoss",
     "Confidence",
     "Correctness",
     "Entropy",
+    "Learned",
+    "Lira",
+    "LiraOffline",
     "Loss",
     "MembershipAttack",
     "ModifiedEntropy",
+    "Pooled",
+    "ReferenceRatio",
+    "Rmia",
     "ScaledLogit",
+    "ShadowAttack",
     "SignalAttack",
     "SquaredError",
     "TrueConfidence",

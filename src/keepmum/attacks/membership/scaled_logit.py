@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from keepmum.attacks.membership._base import Scores, SignalAttack
 from keepmum.data import Records
+from keepmum.shadows import scaled_logit
 from keepmum.targets._base import ScoreTarget
 
 
@@ -30,9 +29,4 @@ class ScaledLogit(SignalAttack[ScoreTarget]):
 
     def signal(self, target: ScoreTarget, records: Records) -> Scores:
         """Log-odds of the true label, computed from the other labels' sum; clipped at ±690."""
-        answers = target.predict_proba(records)
-        rows, label = np.arange(len(records)), target.positions(records.y)
-        true = answers[rows, label]
-        wrong = answers.copy()
-        wrong[rows, label] = 0.0
-        return np.asarray(np.log(np.maximum(true, 1e-300)) - np.log(np.maximum(wrong.sum(axis=1), 1e-300)))
+        return scaled_logit(target, records)

@@ -1,0 +1,69 @@
+"""What was asked of an audit, besides the model and the records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from keepmum.choices import Effort
+from keepmum.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the findings, besides the model and the records.
+
+    Attributes:
+      seed: Seed of everything random.
+      effort: How much work may be done.
+      prior: Declared share of members among the people an attacker asks about, between 0 and 1.
+      delta: Delta of the privacy claim that `epsilon_lower_bound` speaks about, 0 … 1.
+      slices: Columns to report groups by.
+      max_queries: Rows that the model may be asked about, or None; people are sampled to fit.
+      seconds: Time after which no further attack is begun, or None.
+      shadows: Shadow models to train, 0 or even; None leaves it to the effort.
+    """
+
+    seed: int = 0
+    effort: Effort = Effort.STANDARD
+    prior: float = 0.1
+    delta: float = 0.0
+    slices: tuple[str, ...] = ()
+    max_queries: int | None = None
+    seconds: float | None = None
+    shadows: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "prior", "delta", "max_queries", "seconds", "shadows"):
+            value = getattr(self, name)
+            whole = name in ("seed", "max_queries", "shadows")
+            if value is not None and not isinstance(value, Integral if whole else Real):
+                raise ConfigError(f"expected {name} as a {'whole ' if whole else ''}number, got {value!r}")
+        if not 0 < self.prior < 1:
+            raise ConfigError(f"expected prior between 0 and 1, got {self.prior}")
+        if not 0 <= self.delta < 1:
+            raise ConfigError(f"expected delta of at least 0 and below 1, got {self.delta}")
+        if self.seed < 0:
+            raise ConfigError(f"expected a seed of at least 0, got {self.seed}")
+        if self.max_queries is not None and self.max_queries < 2:
+            raise ConfigError(f"expected max_queries of at least 2, got {self.max_queries}")
+        if self.shadows is not None and (self.shadows < 0 or self.shadows % 2):
+            raise ConfigError(f"expected an even number of shadow models, or 0, got {self.shadows}: they come in pairs")
+
+    @property
+    def models(self) -> int:
+        """Shadow models to train: as many as were asked for, else as the effort says."""
+        return self.effort.shadows if self.shadows is None else self.shadows
+
+
+def asked(effort: str, slices: Sequence[str], **others: object) -> Settings:
+    """Settings from what a caller wrote.
+
+    Raises:
+      ConfigError: A setting cannot be used.
+    """
+    if effort not in list(Effort):
+        raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}")
+    columns = (slices,) if isinstance(slices, str) else tuple(slices)
+    return Settings(effort=Effort(effort), slices=columns, **others)  # type: ignore[arg-type]

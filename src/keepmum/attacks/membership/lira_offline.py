@@ -1,0 +1,34 @@
+"""Membership inference by how unlikely the target's margin is among models that never saw the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from keepmum.attacks.membership._base import Scores
+from keepmum.attacks.membership._shadow import ShadowAttack
+from keepmum.attacks.membership.lira import variances
+from keepmum.shadows import Shadows
+
+
+@dataclass(frozen=True)
+class LiraOffline(ShadowAttack):
+    """LiRA, offline.
+
+    The attacker's models never saw the record. How far above theirs is the target's margin? Models that did see it are
+    left aside, as an attacker without the record at hand would have to. Variances as in LiRA online.
+
+    References:
+      Carlini, Chien, Nasr, Song, Terzis, Tramèr. Membership Inference Attacks From First Principles.
+      S&P 2022, arXiv:2112.03570, equation 4.
+    """
+
+    id: ClassVar[str] = "membership/lira-offline"
+    references: ClassVar[tuple[str, ...]] = ("arXiv:2112.03570",)
+    fewest: ClassVar[int] = 4
+
+    def infer(self, signal: Scores, shadows: Shadows, rng: np.random.Generator) -> Scores:
+        """``(s - mean out) / deviation out``, which orders as the paper's one-sided probability and does not round."""
+        return np.asarray((signal - shadows.sums.mean("outside")) / np.sqrt(variances(shadows, "outside")))

@@ -1,0 +1,7 @@
+"""Training procedures: how a model like the target is made, so that an attacker can make more of them."""
+
+from keepmum.training._base import Trainer, as_trainer
+from keepmum.training.function import FunctionTrainer
+from keepmum.training.sklearn import SklearnTrainer
+
+__all__ = ["FunctionTrainer", "SklearnTrainer", "Trainer", "as_trainer"]
