@@ -43,7 +43,7 @@ def explain(
     entry = _entry(word)
     terminal = common.terminal
     for name, value in entry.items():
-        text = ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
+        text = "; ".join(value) if isinstance(value, (list, tuple)) else str(value)
         terminal.show(text if name in ("id", "text") else f"{name}: {text}")
         if name in ("id", "text"):
             terminal.show("")
@@ -83,7 +83,8 @@ def _entry(word: str) -> dict[str, Any]:
 def _attack(cls: Any) -> dict[str, Any]:
     story, _, tail = inspect.cleandoc(cls.__doc__ or "").partition("\nReferences:\n")
     entry = {"id": cls.id, "text": story.strip(), "access": cls().access}
-    entry["references"] = [line.strip() for line in tail.splitlines() if line.strip()] or list(cls.references)
+    sources = " ".join(tail.split()).removesuffix(".")  # a source may run over lines; a semicolon ends it
+    entry["references"] = [source for source in sources.split("; ") if source] or list(cls.references)
     if hasattr(cls, "per_class"):
         entry["variant"] = f"{cls.id}:per-class compares each record with others of its own class"
     return entry
