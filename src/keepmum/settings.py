@@ -84,7 +84,9 @@ class EffortSettings(Section):
     """How much is spent, and the seed: the options that every measuring verb has."""
 
     seed: int = Field(default=0, ge=0, description="Seed of everything random; the same seed gives the same report.")
-    jobs: int | None = Field(default=None, ge=1, description="Processor cores to use; shadow models are trained one at a time unless said.")
+    jobs: int | None = Field(
+        default=None, ge=1, description="Processor cores to use; shadow models are trained one at a time unless said."
+    )
     effort: Effort = Field(default=Effort.STANDARD, description="How much work the audit may cost.")
     budget: Annotated[float | None, BeforeValidator(seconds), Parameter(metavar="DURATION")] = Field(
         default=None,
