@@ -46,7 +46,7 @@ def test_without_shadow_models_they_are_not_applicable() -> None:
     assert {status[name] for name in SHADOW} == {"not_applicable"}
 
 
-@pytest.mark.parametrize(("effort", "expected"), [("quick", 0), ("standard", 0), ("thorough", 16)])
+@pytest.mark.parametrize(("effort", "expected"), [("quick", 0), ("standard", 8), ("thorough", 64)])
 def test_effort_decides_how_many(effort: str, expected: int) -> None:
     report = audited(effort=effort, shadows=None, attacks=["membership/rmia"])
     assert report.settings["shadows"] == expected

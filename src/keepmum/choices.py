@@ -18,7 +18,7 @@ class Effort(StrEnum):
     @property
     def shadows(self) -> int:
         """Shadow models that are trained unless their number is given."""
-        return {"quick": 0, "standard": 0, "thorough": 16}[self.value]
+        return {"quick": 0, "standard": 8, "thorough": 64}[self.value]
 
 
 class Doubt(StrEnum):

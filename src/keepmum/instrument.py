@@ -22,9 +22,9 @@ from keepmum.stats.power import detectable_auc, resolvable_fpr
 from keepmum.stats.roc import auc, auc_value
 
 ALARM = 0.01
+"""Level of each test of the instrument: it may stop an audit wrongly in one of a hundred."""
 SURE = 0.001
 """Level where only a broken instrument or swapped files can be meant, both of which are plain to see."""
-"""Level of each test of the instrument: it may stop an audit wrongly in one of a hundred."""
 TWIN_SIZE = 2_000
 TWIN_LABELS = 10
 FOLDS = 5

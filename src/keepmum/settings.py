@@ -111,7 +111,7 @@ class AuditSettings(EffortSettings):
         default=0.0, ge=0, lt=1, description="Delta of the privacy claim that epsilon_lower_bound speaks about."
     )
     shadows: int | None = Field(
-        default=None, ge=0, description="Shadow models to train, an even number; 16 with thorough effort, else none."
+        default=None, ge=0, description="Shadow models to train, an even number; by effort none, 8 or 64 unless said."
     )
     shadow_store: Path | None = Field(
         default=None,

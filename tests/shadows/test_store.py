@@ -22,7 +22,7 @@ import zoo
 from keepmum import _version
 from keepmum.data import Records
 from keepmum.errors import BudgetError, ConfigError
-from keepmum.shadows import ShadowStore, balanced_pairs, scaled_logit
+from keepmum.shadows import SCALED_LOGIT, ShadowStore, balanced_pairs, scaled_logit
 from keepmum.shadows import store as module
 from keepmum.training import FunctionTrainer, SklearnTrainer
 
@@ -135,7 +135,7 @@ def test_a_change_of_anything_is_never_a_hit(what: str, data: st.DataObject) -> 
 
 
 def keys(trainer: SklearnTrainer, records: Records, seed: int) -> set[str]:
-    fingerprint = module._fingerprint(trainer, records, seed)
+    fingerprint = module._fingerprint(trainer, records, seed, SCALED_LOGIT)
     return {module._key(fingerprint, mask, seeds) for mask, seeds in balanced_pairs(len(records), 3, seed)}
 
 

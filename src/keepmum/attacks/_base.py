@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
 from keepmum.overlap import Overlap
-from keepmum.shadows import Shadows
+from keepmum.shadows import Shadows, ShadowStore
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
+from keepmum.training import Trainer
 
 T = TypeVar("T", bound=Target)
 
@@ -52,6 +53,9 @@ class Context:
       overlap: Records that stood on both sides of the split and were taken out, or None where none can be compared.
       shadows: What shadow models say about the audited records, if there are any.
       without_shadows: Why there are none, and how to have some.
+      trainer: The target's recipe, for attacks that train models of their own kind; None where none may be trained.
+      store: Where what such models say is kept.
+      queries_left: Rows that the target may still be asked about, or None for any number.
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
     """
 
@@ -65,6 +69,9 @@ class Context:
     overlap: Overlap | None = None
     shadows: Shadows | None = None
     without_shadows: str = "none were asked for; audit with shadows=16, or --shadows 16"
+    trainer: Trainer | None = None
+    store: ShadowStore = field(default_factory=ShadowStore)
+    queries_left: int | None = None
     ledger: dict[str, Ledger] = field(default_factory=dict)
 
     @cached_property
@@ -72,9 +79,9 @@ class Context:
         """Randomness that depends on the seed and the attack alone."""
         return np.random.default_rng([self.seed, zlib.crc32(self.attack.encode())])
 
-    def lend(self, attack: str) -> Context:
+    def lend(self, attack: str, queries_left: int | None = None) -> Context:
         """The same context for another attack."""
-        return replace(self, attack=attack)
+        return replace(self, attack=attack, queries_left=queries_left)
 
 
 @dataclass(frozen=True)

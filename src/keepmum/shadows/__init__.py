@@ -2,8 +2,8 @@
 
 from keepmum.shadows._fleet import Shadows, Sums
 from keepmum.shadows._pairs import balanced_pairs
-from keepmum.shadows._signal import scaled_logit
+from keepmum.shadows._signal import SCALED_LOGIT, Signal, scaled_logit
 from keepmum.shadows.fidelity import fidelity
 from keepmum.shadows.store import ShadowStore
 
-__all__ = ["ShadowStore", "Shadows", "Sums", "balanced_pairs", "fidelity", "scaled_logit"]
+__all__ = ["SCALED_LOGIT", "ShadowStore", "Shadows", "Signal", "Sums", "balanced_pairs", "fidelity", "scaled_logit"]

@@ -1,6 +1,10 @@
-"""The one statistic that is kept of a shadow model's answers."""
+"""What is kept of a shadow model's answers."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +37,23 @@ def scaled_logit(target: ScoreTarget, records: Records, *, unknown: bool = False
     wrong[np.arange(len(rows)), label] = 0.0
     signal[rows] = np.log(np.maximum(true, 1e-300)) - np.log(np.maximum(wrong.sum(axis=1), 1e-300))
     return signal
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What is kept of a model's answers about each record.
+
+    Attributes:
+      name: Tells it from every other signal, with its parameters: stored answers are found by it.
+      ask: ``(target, records)`` → ``(n,)`` or ``(n, d)`` finite numbers.
+    """
+
+    name: str
+    ask: Callable[[ScoreTarget, Records], NDArray[Any]]
+
+
+def _margin(target: ScoreTarget, records: Records) -> NDArray[np.float64]:
+    return scaled_logit(target, records, unknown=True)
+
+
+SCALED_LOGIT = Signal("scaled logit", _margin)

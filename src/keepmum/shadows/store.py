@@ -20,10 +20,10 @@ from keepmum.data import Records
 from keepmum.errors import ConfigError
 from keepmum.shadows._fleet import Shadows
 from keepmum.shadows._pairs import balanced_pairs
-from keepmum.shadows._signal import scaled_logit
+from keepmum.shadows._signal import SCALED_LOGIT, Signal
 from keepmum.training import Trainer
 
-VERSION = 1
+VERSION = 2
 """Version of what is stored; a change makes everything stored before unknown."""
 STALE = 24 * 3600.0
 """Seconds after which a file that was never finished is taken away."""
@@ -35,9 +35,10 @@ Tell = Callable[[int, int], None]
 class ShadowStore:
     """Signals of shadow models in a folder; models are never kept.
 
-    One file holds one balanced pair: ``(2, n)`` scaled logits as float32, named by the SHA-256 of the trainer's key,
-    the records, who was trained on whom, the seeds, and the versions of the store and of keepmum. A file is whole or
-    absent, so that a killed audit goes on with what is missing, and two audits may share a folder.
+    One file holds one balanced pair: ``(2, n)`` scaled logits as float32, or ``(2, n, d)`` of another signal. Its name
+    is the SHA-256 of the signal's name, the trainer's key, the records, who was trained on whom, the seeds, and the
+    versions of the store and of keepmum. A file is whole or absent, so that a killed audit goes on with what is
+    missing, and two audits may share a folder.
 
     Attributes:
       folder: Where signals are kept, or None to keep them in memory only.
@@ -45,7 +46,15 @@ class ShadowStore:
 
     folder: Path | None = None
 
-    def collect(self, trainer: Trainer, records: Records, models: int, seed: int, tell: Tell | None = None) -> Shadows:
+    def collect(
+        self,
+        trainer: Trainer,
+        records: Records,
+        models: int,
+        seed: int,
+        tell: Tell | None = None,
+        signal: Signal = SCALED_LOGIT,
+    ) -> Shadows:
         """Signals of so many shadow models, training those that are missing.
 
         Pairs are trained by joblib: ``joblib.parallel_config`` decides where, one after another unless it is used.
@@ -55,7 +64,8 @@ class ShadowStore:
           records: Those who are audited; each model is trained on half of them.
           models: Number of shadow models, even.
           seed: Seed of halves and models.
-          tell: Called with models done and models in all, after each pair.
+          tell: Called with models done and models in all, after each fleet.
+          signal: What is kept of each model's answers; each row of `Shadows.signals` has its shape.
 
         Raises:
           ConfigError: An odd number of models, or a folder that cannot be written.
@@ -64,15 +74,19 @@ class ShadowStore:
         if models < 2 or models % 2:
             raise ConfigError(f"expected an even number of shadow models, at least 2, got {models}")
         self._open()
-        fingerprint = _fingerprint(trainer, records, seed)
+        fingerprint = _fingerprint(trainer, records, seed, signal)
         pairs = list(balanced_pairs(len(records), models // 2, seed))
         keys = [_key(fingerprint, mask, seeds) for mask, seeds in pairs]
         found = {number: kept for number, key in enumerate(keys) if (kept := self._load(key, len(records))) is not None}
         missing = [number for number in range(len(pairs)) if number not in found]
         tell = tell or (lambda done, total: None)
         tell(2 * len(found), models)
-        for number, signals in zip(missing, _train(trainer, records, [pairs[i] for i in missing]), strict=True):
-            found[number] = self._keep(keys[number], signals)
+        each = max(1, trainer.fleet_size // 2)
+        fleets = [missing[i : i + each] for i in range(0, len(missing), each)]
+        trained = _train(trainer, records, [[pairs[i] for i in fleet] for fleet in fleets], signal)
+        for fleet, signals in zip(fleets, trained, strict=True):
+            for number, pair in zip(fleet, signals, strict=True):
+                found[number] = self._keep(keys[number], pair)
             tell(2 * len(found), models)
         ids = np.arange(len(records)) if records.ids is None else records.ids
         rows = [found[number][side] for number in range(len(pairs)) for side in (0, 1)]
@@ -96,7 +110,7 @@ class ShadowStore:
             kept = np.load(self.folder / f"{key}.npy", mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return kept if kept.shape == (2, records) and kept.dtype == np.float32 else None
+        return kept if kept.shape[:2] == (2, records) and kept.dtype == np.float32 else None
 
     def _keep(self, key: str, signals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Write one pair, whole or not at all."""
@@ -115,9 +129,9 @@ class ShadowStore:
         return signals
 
 
-def _fingerprint(trainer: Trainer, records: Records, seed: int) -> str:
+def _fingerprint(trainer: Trainer, records: Records, seed: int, signal: Signal) -> str:
     seen = hashlib.sha256()
-    for part in (f"store {VERSION}", _version.__version__, trainer.key, str(len(records)), str(seed)):
+    for part in (f"store {VERSION}", _version.__version__, trainer.key, str(len(records)), str(seed), signal.name):
         seen.update(part.encode() + b"\0")
     seen.update(row_keys(records).tobytes())
     return seen.hexdigest()
@@ -132,19 +146,22 @@ def _key(fingerprint: str, mask: NDArray[np.bool_], seeds: tuple[int, int]) -> s
 Pair = tuple[NDArray[np.bool_], tuple[int, int]]
 
 
-def _train(trainer: Trainer, records: Records, pairs: list[Pair]) -> Any:
-    """Signals of each pair, as they come, in order."""
-    if not pairs:
+def _train(trainer: Trainer, records: Records, fleets: list[list[Pair]], signal: Signal) -> Any:
+    """Signals of each fleet, as they come, in order."""
+    if not fleets:
         return iter(())
     import joblib
 
     parallel = joblib.Parallel(return_as="generator")
-    return parallel(joblib.delayed(train_pair)(trainer, records, mask, seeds) for mask, seeds in pairs)
+    return parallel(joblib.delayed(train_fleet)(trainer, records, fleet, signal) for fleet in fleets)
 
 
-def train_pair(
-    trainer: Trainer, records: Records, mask: NDArray[np.bool_], seeds: tuple[int, int]
+def train_fleet(
+    trainer: Trainer, records: Records, fleet: list[Pair], signal: Signal = SCALED_LOGIT
 ) -> NDArray[np.float32]:
-    """Train one pair and ask it about everybody: ``(2, n)`` scaled logits."""
-    fleet = trainer.train_fleet(records, mask, seeds)
-    return np.stack([scaled_logit(model, records, unknown=True).astype(np.float32) for model in fleet])
+    """Train some pairs and ask the models about everybody: ``(pairs, 2, n)`` scaled logits, or ``(pairs, 2, n, d)``."""
+    masks = np.concatenate([mask for mask, _ in fleet])
+    seeds = [seed for _, pair in fleet for seed in pair]
+    models = trainer.train_fleet(records, masks, seeds)
+    rows = np.stack([signal.ask(model, records).astype(np.float32) for model in models])
+    return rows.reshape(len(fleet), 2, *rows.shape[1:])

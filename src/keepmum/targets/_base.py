@@ -34,9 +34,11 @@ class Target(ABC):  # noqa: B024  what can be asked is abstract on each rung
       access: The threat model in words, as findings quote it.
       queries: Rows that the target has been asked about so far.
       notes: What a reader of the report should know about this target, one sentence each.
+      recorded: Whether it knows only the answers about some records, and nothing else can be asked.
     """
 
     access: ClassVar[str] = "none"
+    recorded: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.queries = 0

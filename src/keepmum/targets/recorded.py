@@ -22,6 +22,8 @@ class RecordedScores(ScoreTarget):
       TargetError: The answers are no probabilities.
     """
 
+    recorded = True
+
     def __init__(self, answers: NDArray[Any], classes: NDArray[Any]) -> None:
         super().__init__(classes)
         self._answers = check_probabilities(answers, len(answers), len(self.classes))

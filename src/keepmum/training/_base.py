@@ -26,6 +26,16 @@ class Trainer(ABC):
     def key(self) -> str:
         """Everything that decides what is trained, besides records and seed: stored answers are found by it."""
 
+    @property
+    def fleet_size(self) -> int:
+        """Models that `train_fleet` is best given at once: even, and 2 where they are trained one after another."""
+        return 2
+
+    @property
+    def fleet_note(self) -> str:
+        """How a fleet is trained, for the plan: together, or one after another and why."""
+        return "one after another: models of this kind are not trained together"
+
     @abstractmethod
     def train(self, records: Records, seed: int) -> ScoreTarget:
         """Train one model; the same records and seed give the same model.
@@ -38,6 +48,8 @@ class Trainer(ABC):
         self, records: Records, trained_on: NDArray[np.bool_], seeds: Sequence[int]
     ) -> Iterator[ScoreTarget]:
         """Train several models, one after another here; a recipe that can train them together does so.
+
+        What a model becomes depends on its own records and seed alone, bit for bit, whoever is trained with it.
 
         Args:
           records: The ``n`` records that the models are trained on parts of.

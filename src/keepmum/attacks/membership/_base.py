@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, final
@@ -46,11 +47,18 @@ class MembershipAttack(Attack[T]):
     def scores(self, target: T, data: Split, ctx: Context) -> tuple[Records, NDArray[np.bool_], Scores]:
         """The pool as the attack saw it, the truth, and the scores."""
         records, is_member = data.mixed(ctx.seed)
+        most = self._most(ctx)
+        if most < len(records):
+            records, is_member = records.take(np.arange(most)), is_member[:most]
         if self._wants_population and data.population is not None:
             return records, is_member, self.score(target, records, replace(ctx, population=data.population))
         if self._wants_population:
             return records, is_member, self._crossed(target, records, is_member, ctx)
         return records, is_member, self.score(target, records, ctx)
+
+    def _most(self, ctx: Context) -> int:
+        """People that the attack is played on at most; a random sample of them, if there are more."""
+        return sys.maxsize
 
     @property
     def _wants_population(self) -> bool:
