@@ -58,6 +58,11 @@ def test_explicit_classes_win():
     assert target.predict(Records(X, Y)).tolist() == P.argmax(axis=1).tolist()
 
 
+def test_a_class_is_named_once():
+    with pytest.raises(TargetError, match="classes that differ"):
+        from_callable(lambda X: P, classes=[0, 0.0])
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

@@ -64,7 +64,7 @@ def _forget(path: Path) -> None:
 
 
 def _unwritable(path: Path, err: OSError) -> str:
-    return f"expected a place to write {path}, got {err.strerror or err}: choose another with --out"
+    return f"expected a place to write {path}, got {err.strerror or err}: choose another"
 
 
 def _markdown(report: Report) -> str:

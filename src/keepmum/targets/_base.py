@@ -65,6 +65,8 @@ class LabelTarget(Target):
         if self.classes.ndim != 1 or len(self.classes) < 2:
             raise TargetError(f"expected a model of at least two classes, got {self.classes.tolist()}")
         self._position = {_plain(label): i for i, label in enumerate(self.classes)}
+        if len(self._position) < len(self.classes):
+            raise TargetError(f"expected classes that differ, got {self.classes.tolist()}: give each label once")
 
     @final
     def predict(self, records: Records) -> Indices:
