@@ -11,11 +11,22 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import zoo
-from keepmum.attacks import Context, attack_classes
-from keepmum.attacks.membership import Learned, Lira, LiraOffline, Pooled, ReferenceRatio, Rmia, ShadowAttack
+from keepmum.attacks import Context, attack_classes, choose
+from keepmum.attacks.membership import (
+    Learned,
+    Lira,
+    LiraOffline,
+    Pooled,
+    ReferenceRatio,
+    Rmia,
+    RmiaOffline,
+    ShadowAttack,
+    Variance,
+)
 from keepmum.attacks.membership.calibrated_loss import CalibratedLoss
+from keepmum.attacks.membership.lira import variances
 from keepmum.data import Records
-from keepmum.errors import NotApplicableError
+from keepmum.errors import ConfigError, NotApplicableError
 from keepmum.findings import Outcome
 from keepmum.shadows import Shadows, ShadowStore, Sums, balanced_pairs
 from keepmum.shadows._fleet import moments
@@ -57,6 +68,84 @@ def test_lira_equals_its_slow_twin(models: int) -> None:
         assert Lira().infer(signal, shadows, RNG)[i] == pytest.approx(expected)
         offline = (signal[i] - outside.mean()) / np.sqrt(spread[1])
         assert LiraOffline().infer(signal, shadows, RNG)[i] == pytest.approx(offline)
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["inside", "outside"])
+@pytest.mark.parametrize("rule", [r for r in Variance if r is not Variance.AUTOMATIC], ids=lambda r: r.value)
+def test_each_choice_of_variances_equals_its_slow_twin(rule: Variance, side: int) -> None:
+    labels = np.array(["a", "b", "c", "a"] * 15)
+    shadows = replace(fleet(10), labels=labels)
+    each = [parts(shadows, i)[side] for i in range(60)]
+    for i in range(60):
+        alike = {
+            Variance.PER_RECORD: [i],
+            Variance.FIXED: range(60),
+            Variance.PER_CLASS: np.flatnonzero(labels == labels[i]),
+        }[rule]
+        squares = sum(((each[j] - each[j].mean()) ** 2).sum() for j in alike)
+        expected = squares / sum(len(each[j]) - 1 for j in alike)
+        given = np.broadcast_to(variances(shadows, ("inside", "outside")[side], rule), 60)
+        assert given[i] == pytest.approx(expected)
+
+
+def test_variances_of_lira_are_chosen_by_name_and_stay_out_of_audits_that_name_none() -> None:
+    (chosen,) = choose("membership/lira:fixed-variance")
+    assert chosen == Lira(variance=Variance.FIXED)
+    names = [attack.name for attack in choose(["membership/lira*", "membership/lira-offline:per-class-variance"])]
+    assert names == ["membership/lira", "membership/lira-offline", "membership/lira-offline:per-class-variance"]
+    with pytest.raises(ConfigError, match="no attack"):
+        choose("membership/lira:no-variance")
+    with pytest.raises(NotApplicableError, match="labels"):
+        Lira(Variance.PER_CLASS).infer(fleet().row(0), fleet(), RNG)
+    shadows, signal = fleet(10), fleet(2, seed=9).row(0)
+    automatic = Lira().infer(signal, shadows, RNG)
+    np.testing.assert_array_equal(automatic, Lira(Variance.FIXED).infer(signal, shadows, RNG))
+    assert (automatic != Lira(Variance.PER_RECORD).infer(signal, shadows, RNG)).any()
+
+
+def test_shadow_models_bring_the_labels_of_the_records() -> None:
+    pair = zoo.memorizers()[3]
+    assert pair.shadows is not None
+    np.testing.assert_array_equal(pair.shadows.labels, pair.split.pool.y)
+
+
+def offline_slow(signal: np.ndarray, shadows: Shadows, slope: float, without: tuple[int, ...] = ()) -> np.ndarray:
+    """RMIA's offline score by its definition, record by record."""
+    ratio = []
+    for i, s in enumerate(signal):
+        rows = [k for k in range(len(shadows)) if not shadows.trained_on[k, i] and k not in without]
+        out = np.mean([1 / (1 + np.exp(-shadows.row(k)[i])) for k in rows])
+        ratio.append(1 / (1 + np.exp(-s)) / (0.5 * ((1 + slope) * out + (1 - slope))))
+    return np.array(ratio)
+
+
+def test_offline_rmia_equals_its_definition() -> None:
+    shadows = fleet()
+    signal = shadows.clip(fleet(2, seed=9).row(0))
+    for slope in (0.0, 0.3, 1.0):
+        ratio = offline_slow(signal, shadows, slope)
+        expected = [np.mean(r / ratio >= 1 - 1e-7) for r in ratio]
+        np.testing.assert_allclose(RmiaOffline(slope=slope).infer(signal, shadows, RNG), expected, atol=1e-9)
+
+
+def test_the_slope_of_offline_rmia_is_the_best_for_shadow_models_that_play_the_target() -> None:
+    shadows = fleet(6, records=80, gap=2.0)
+    areas = []
+    for slope in np.linspace(0, 1, 11):
+        each = []
+        for k in range(6):
+            ratio = offline_slow(shadows.row(k), shadows, slope, (k, k ^ 1))
+            each.append(auc_value(ratio[shadows.trained_on[k]], ratio[~shadows.trained_on[k]]))
+        areas.append(np.mean(each))
+    assert np.ptp(areas) > 0.01
+    assert RmiaOffline().tune(shadows, RNG) == pytest.approx(np.argmax(areas) / 10)
+
+
+def test_offline_rmia_works_with_one_reference() -> None:
+    everyone = fleet(4, records=2000, gap=1.5)
+    scores = RmiaOffline().infer(everyone.row(3), first(everyone, 2), RNG)
+    mask = everyone.trained_on[3]
+    assert auc_value(scores[mask], scores[~mask]) > 0.6
 
 
 def test_rmia_equals_comparing_each_with_each() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -47,7 +48,7 @@ def described(name: str, value: object) -> str:
     if callable(value):
         parameters = inspect.signature(value).parameters.values()
         return f"{name}({', '.join(str(p.replace(annotation=p.empty)) for p in parameters)})"
-    return f"{name} = {value!r}"
+    return f"{name} = {re.sub(' at 0x[0-9a-f]+', '', repr(value))}"
 
 
 def snapshot() -> str:

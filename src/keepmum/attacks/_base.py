@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,11 @@ class Attack(ABC, Generic[T]):
     id: ClassVar[str]
     needs: ClassVar[type[Target]]
     references: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def variants(cls) -> tuple[Attack[Any], ...]:
+        """The same attack with other settings, for those who ask for one by its name; an audit plays none by itself."""
+        return ()
 
     @property
     def name(self) -> str:

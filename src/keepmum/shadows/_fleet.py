@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +57,13 @@ class Shadows:
       ids: ``(n,)`` ids of the records.
       signals: ``K`` rows of ``(n,)`` scaled logits of the true label, possibly memory-mapped.
       trained_on: ``(K, n)`` which model was trained on which record.
+      labels: ``(n,)`` labels of the records, where they are at hand.
     """
 
     ids: NDArray[np.intp]
     signals: Sequence[NDArray[np.float32]]
     trained_on: NDArray[np.bool_]
+    labels: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.signals)

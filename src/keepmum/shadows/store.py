@@ -90,7 +90,7 @@ class ShadowStore:
             tell(2 * len(found), models)
         ids = np.arange(len(records)) if records.ids is None else records.ids
         rows = [found[number][side] for number in range(len(pairs)) for side in (0, 1)]
-        return Shadows(ids, rows, np.concatenate([mask for mask, _ in pairs]))
+        return Shadows(ids, rows, np.concatenate([mask for mask, _ in pairs]), records.y)
 
     def _open(self) -> None:
         if self.folder is None:

@@ -7,13 +7,14 @@ from keepmum.attacks.membership.confidence import Confidence
 from keepmum.attacks.membership.correctness import Correctness
 from keepmum.attacks.membership.entropy import Entropy
 from keepmum.attacks.membership.learned import Learned
-from keepmum.attacks.membership.lira import Lira
+from keepmum.attacks.membership.lira import Lira, Variance
 from keepmum.attacks.membership.lira_offline import LiraOffline
 from keepmum.attacks.membership.loss import Loss
 from keepmum.attacks.membership.modified_entropy import ModifiedEntropy
 from keepmum.attacks.membership.pooled import Pooled
 from keepmum.attacks.membership.reference_ratio import ReferenceRatio
 from keepmum.attacks.membership.rmia import Rmia
+from keepmum.attacks.membership.rmia_offline import RmiaOffline
 from keepmum.attacks.membership.scaled_logit import ScaledLogit
 from keepmum.attacks.membership.squared_error import SquaredError
 from keepmum.attacks.membership.true_confidence import TrueConfidence
@@ -32,9 +33,11 @@ __all__ = [
     "Pooled",
     "ReferenceRatio",
     "Rmia",
+    "RmiaOffline",
     "ScaledLogit",
     "ShadowAttack",
     "SignalAttack",
     "SquaredError",
     "TrueConfidence",
+    "Variance",
 ]

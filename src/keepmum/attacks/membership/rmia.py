@@ -35,11 +35,15 @@ class Rmia(ShadowAttack):
 
     def infer(self, signal: Scores, shadows: Shadows, rng: np.random.Generator) -> Scores:
         """Share of records z with ``ratio(x) >= gamma * ratio(z)``."""
-        ratio = relative_likelihood(signal, shadows)
-        # Deviation: the audited records themselves are the population z, as nobody else is at hand. All records are
-        # compared with the same z, so the choice calibrates the score and leaves the order alone. Counting in a
-        # sorted list gives the same share as comparing each with each.
-        return np.asarray(np.searchsorted(np.sort(ratio), ratio - np.log(self.gamma), side="right") / len(ratio))
+        return share_below(relative_likelihood(signal, shadows), self.gamma)
+
+
+def share_below(ratio: Scores, gamma: float) -> Scores:
+    """Share of records z with ``ratio(x) >= gamma * ratio(z)``, from logarithms of ratios, shape ``(n,)``."""
+    # Deviation: the audited records themselves are the population z, as nobody else is at hand. All records are
+    # compared with the same z, so the choice calibrates the score and leaves the order alone. Counting in a
+    # sorted list gives the same share as comparing each with each.
+    return np.asarray(np.searchsorted(np.sort(ratio), ratio - np.log(gamma), side="right") / len(ratio))
 
 
 def relative_likelihood(signal: Scores, shadows: Shadows) -> Scores:
