@@ -23,6 +23,7 @@ class Settings:
       max_queries: Rows that the model may be asked about, or None; people are sampled to fit.
       seconds: Time after which no further attack is begun, or None.
       shadows: Shadow models to train, 0 or even; None leaves it to the effort.
+      repeats: How often the model is asked for every answer; noise in its answers averages out.
     """
 
     seed: int = 0
@@ -33,11 +34,12 @@ class Settings:
     max_queries: int | None = None
     seconds: float | None = None
     shadows: int | None = None
+    repeats: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("seed", "prior", "delta", "max_queries", "seconds", "shadows"):
+        for name in ("seed", "prior", "delta", "max_queries", "seconds", "shadows", "repeats"):
             value = getattr(self, name)
-            whole = name in ("seed", "max_queries", "shadows")
+            whole = name in ("seed", "max_queries", "shadows", "repeats")
             if value is not None and not isinstance(value, Integral if whole else Real):
                 raise ConfigError(f"expected {name} as a {'whole ' if whole else ''}number, got {value!r}")
         if not 0 < self.prior < 1:
@@ -48,6 +50,8 @@ class Settings:
             raise ConfigError(f"expected a seed of at least 0, got {self.seed}")
         if self.max_queries is not None and self.max_queries < 2:
             raise ConfigError(f"expected max_queries of at least 2, got {self.max_queries}")
+        if self.repeats < 1:
+            raise ConfigError(f"expected repeats of at least 1, got {self.repeats}")
         if self.shadows is not None and (self.shadows < 0 or self.shadows % 2):
             raise ConfigError(f"expected an even number of shadow models, or 0, got {self.shadows}: they come in pairs")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks import Attack
-from keepmum.attacks.membership import MembershipAttack, ShadowAttack, SignalAttack
+from keepmum.attacks.membership import MembershipAttack, QueryAttack, ShadowAttack, SignalAttack
 from keepmum.attacks.membership._measure import FPRS
 from keepmum.attacks.structural import GeneralizationGap
 from keepmum.data import Split
@@ -98,7 +98,11 @@ def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], traini
     per_row = _seconds_per_row(target, split)
     rows = tuple(_row(attack, target, m, n, training) for attack in attacks)
     scored = sum(row.applicable and isinstance(a, MembershipAttack) for a, row in zip(attacks, rows, strict=True))
-    queries = m + n + (0 if split.population is None else len(split.population))
+    population = 0 if split.population is None else len(split.population)
+    repeats = getattr(target, "repeats", 1)
+    beyond = sum(row.queries for a, row in zip(attacks, rows, strict=True) if isinstance(a, QueryAttack))
+    queries = (m + n + population) * repeats + beyond
+    asking = queries / repeats * per_row  # which was measured with all repeats
     refused = {
         f"tpr_at_fpr_{fpr:g}": f"needs {needed_nonmembers(fpr):,} non-members, has {n:,}"
         for fpr in FPRS
@@ -113,7 +117,7 @@ def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], traini
         detectable_auc=detectable_auc(m, n, 0.05 / max(1, scored)),
         refused=refused,
         queries=queries,
-        seconds=queries * per_row + sum(row.seconds for row in rows) + training.models * training.seconds + 5.0,
+        seconds=asking + sum(row.seconds for row in rows) + training.models * training.seconds + 5.0,
         shadows=training.models,
         seconds_per_shadow=training.seconds,
     )
@@ -130,6 +134,9 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, tra
         queries = members + nonmembers
     if isinstance(attack, SignalAttack) and attack.per_class:
         queries += nonmembers
+    if isinstance(attack, QueryAttack):
+        queries = attack.planned(members + nonmembers)
+    queries *= getattr(target, "repeats", 1)
     return PlanRow(attack.name, True, "", queries, STATISTICS * (members + nonmembers))
 
 

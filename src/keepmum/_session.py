@@ -137,7 +137,8 @@ class Session:
 
     def _queries_left(self) -> int | None:
         most = self.settings.max_queries
-        return None if most is None else max(0, most - int(getattr(self.target, "inner", self.target).queries))
+        asked = int(getattr(self.target, "inner", self.target).queries)
+        return None if most is None else max(0, most - asked) // self.settings.repeats
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         uses_shadows, limit = isinstance(attack, ShadowAttack), self.settings.seconds

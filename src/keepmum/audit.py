@@ -20,6 +20,7 @@ from keepmum.runs import RunFolder
 from keepmum.targets import LabelTarget, RegressionTarget, Target, as_target
 from keepmum.targets._base import answers
 from keepmum.targets._remembered import remembered
+from keepmum.targets.averaged import averaged
 from keepmum.training import Trainer
 
 
@@ -37,6 +38,7 @@ def audit(
     slices: Sequence[str] = (),
     classes: Sequence[Any] | None = None,
     max_queries: int | None = None,
+    repeats: int = 1,
     seconds: float | None = None,
     trainer: Any = None,
     shadows: int | None = None,
@@ -65,6 +67,8 @@ def audit(
       slices: Columns whose groups are reported apart.
       classes: Labels in the order of the probabilities, for a function.
       max_queries: Most rows that the model may be asked about; people are sampled to fit.
+      repeats: How often the model is asked for every answer, where its answers are noisy: the mean is attacked (of
+        labels, the most frequent). Every time counts as a query.
       seconds: No further attack is begun after this time.
       trainer: How the model was trained, for shadow models: an estimator or a `keepmum.training.Trainer`; the
         model itself if it is an estimator.
@@ -84,7 +88,15 @@ def audit(
       UnsafeFileError: A model file is refused.
     """
     settings = asked(
-        effort, slices, seed=seed, prior=prior, delta=delta, max_queries=max_queries, seconds=seconds, shadows=shadows
+        effort,
+        slices,
+        seed=seed,
+        prior=prior,
+        delta=delta,
+        max_queries=max_queries,
+        seconds=seconds,
+        shadows=shadows,
+        repeats=repeats,
     )
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
@@ -110,6 +122,7 @@ def plan(
     seed: int = 0,
     classes: Sequence[Any] | None = None,
     max_queries: int | None = None,
+    repeats: int = 1,
     effort: str = "standard",
     trainer: Any = None,
     shadows: int | None = None,
@@ -121,8 +134,8 @@ def plan(
     """
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
-    target = as_target(model, split.pool.y, classes, probe=split.pool)
-    settings = asked(effort, (), seed=seed, max_queries=max_queries, shadows=shadows)
+    target = averaged(as_target(model, split.pool.y, classes, probe=split.pool), repeats)
+    settings = asked(effort, (), seed=seed, max_queries=max_queries, shadows=shadows, repeats=repeats)
     clean = _fit_queries(remove_overlap(split)[0], settings)
     recipe = Recipe(trainer).resolve(target, settings)
     models = planned(chosen, settings, recipe)
@@ -149,7 +162,7 @@ def _prepare(
     clean, overlap = remove_overlap(split)
     sizes = {"given_members": len(split.members), "given_nonmembers": len(split.nonmembers)}
     clean = _fit_queries(clean, settings)
-    known = remembered(target)
+    known = remembered(averaged(target, settings.repeats))
     trainer = recipe.resolve(known, settings)
     if isinstance(known, LabelTarget):
         known.positions(clean.pool.y)
@@ -163,7 +176,7 @@ def _prepare(
 
 
 def _fit_queries(split: Split, settings: Settings) -> Split:
-    total = len(split.members) + len(split.nonmembers)
+    total = (len(split.members) + len(split.nonmembers)) * settings.repeats
     if settings.max_queries is None or total <= settings.max_queries:
         return split
     rng = np.random.default_rng([settings.seed, 0x71756572])

@@ -100,6 +100,9 @@ class AuditSettings(EffortSettings):
     """How the audit is made."""
 
     max_queries: int | None = Field(default=None, ge=1, description="Rows that the model may be asked about.")
+    repeats: int = Field(
+        default=1, ge=1, description="Times the model is asked for every answer, to average noise away; 1 unless said."
+    )
     attacks: Annotated[Texts, Parameter(name="--attack", show_default=False, allow_leading_hyphen=True)] = Field(
         default=(),
         description="Attack to play, such as membership/loss or 'membership/*'; '-membership/entropy' leaves one out.",

@@ -78,6 +78,9 @@ def _labels_only():
 
 
 BUILDERS = {
+    "AveragedLabels": lambda folder: _averaged(_labels_only()),
+    "AveragedScores": lambda folder: _averaged(_classifier()),
+    "AveragedValues": lambda folder: _averaged(_regressor()),
     "BoosterScores": lambda folder: _booster("classes", folder),
     "BoosterValues": lambda folder: _booster("values", folder),
     "FunctionScores": lambda folder: targets.FunctionScores(_classifier().predict_proba, np.arange(3)),
@@ -88,6 +91,7 @@ BUILDERS = {
     "PickledScores": lambda folder: _pickled(_classifier(), folder),
     "PickledValues": lambda folder: _pickled(_regressor(), folder),
     "RecordedScores": lambda folder: targets.RecordedScores(_classifier().predict_proba(X), np.arange(3)),
+    "RememberedGradients": lambda folder: _remembered_module(),
     "RememberedLabels": lambda folder: _remembered(_labels_only()),
     "RememberedScores": lambda folder: _remembered(_classifier()),
     "RememberedValues": lambda folder: _remembered(_regressor()),
@@ -95,6 +99,7 @@ BUILDERS = {
     "SklearnMargins": lambda folder: targets.from_sklearn(_svm()),
     "SklearnScores": lambda folder: targets.from_sklearn(_classifier()),
     "SklearnValues": lambda folder: targets.from_sklearn(_regressor()),
+    "TorchTarget": lambda folder: _module(),
 }
 SLOW = {"PickledLabels", "PickledScores", "PickledValues"}
 
@@ -103,6 +108,25 @@ def _svm():
     from sklearn.svm import LinearSVC
 
     return LinearSVC().fit(X, Y)
+
+
+def _averaged(model):
+    from keepmum.targets.averaged import averaged
+
+    return averaged(targets.from_sklearn(model), 3)
+
+
+def _module():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    return targets.TorchTarget(module, np.arange(3))
+
+
+def _remembered_module():
+    from keepmum.targets._remembered import remembered
+
+    return remembered(_module())
 
 
 def _remembered(model):
@@ -139,7 +163,7 @@ def target(request, tmp_path):
 
 def test_answers_have_the_promised_shape_and_range(target):
     answer = ask(target, RECORDS)
-    assert target.access in {"label-only", "scores", "values"}
+    assert target.access in {"label-only", "scores", "gradients", "values"}
     if isinstance(target, ScoreTarget):
         assert answer.shape == (60, 3)
         assert answer.dtype == np.float64
@@ -156,7 +180,7 @@ def test_every_row_asked_about_is_counted(target):
     before = target.queries
     ask(target, RECORDS)
     ask(target, RECORDS.take(np.arange(7)))
-    assert target.queries - before == 67
+    assert target.queries - before == 67 * getattr(target, "repeats", 1)
 
 
 def test_who_else_is_asked_about_changes_nothing(target):

@@ -160,6 +160,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "delta": audit.delta,
         "slices": list(settings.data.slices),
         "max_queries": audit.max_queries,
+        "repeats": audit.repeats,
         "seconds": audit.budget,
         "shadows": audit.shadows,
         "shadow_store": audit.shadow_store,

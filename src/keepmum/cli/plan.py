@@ -39,7 +39,7 @@ def plan(
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)
-    options = {name: case.options[name] for name in ("attacks", "seed", "max_queries", "effort", "shadows")}
+    options = {name: case.options[name] for name in ("attacks", "seed", "max_queries", "repeats", "effort", "shadows")}
     with cores(settings.audit.jobs):
         made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
     _show(made, terminal)

@@ -1,6 +1,7 @@
 """Membership inference: was this record trained on?"""
 
 from keepmum.attacks.membership._base import MembershipAttack, SignalAttack
+from keepmum.attacks.membership._query import QueryAttack
 from keepmum.attacks.membership._shadow import ShadowAttack
 from keepmum.attacks.membership.calibrated_loss import CalibratedLoss
 from keepmum.attacks.membership.confidence import Confidence
@@ -31,6 +32,7 @@ __all__ = [
     "MembershipAttack",
     "ModifiedEntropy",
     "Pooled",
+    "QueryAttack",
     "ReferenceRatio",
     "Rmia",
     "RmiaOffline",

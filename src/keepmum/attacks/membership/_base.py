@@ -15,6 +15,7 @@ from keepmum.attacks.membership._measure import judge
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
 from keepmum.targets._base import LabelTarget, Target
+from keepmum.targets.averaged import repeats_of
 
 T = TypeVar("T", bound=Target)
 L = TypeVar("L", bound=LabelTarget)
@@ -41,7 +42,7 @@ class MembershipAttack(Attack[T]):
         records, is_member, scores = self.scores(target, data, ctx)
         if records.ids is not None:
             ctx.ledger[self.name] = Ledger(records.ids, is_member, np.asarray(scores, dtype=np.float64))
-        return judge(self, target, records, is_member, scores, ctx, target.queries - before)
+        return judge(self, target, records, is_member, scores, ctx, (target.queries - before) * repeats_of(target))
 
     @final
     def scores(self, target: T, data: Split, ctx: Context) -> tuple[Records, NDArray[np.bool_], Scores]:

@@ -38,6 +38,11 @@ class QueryAttack(MembershipAttack[L]):
             return "needs the model itself: recorded answers know only the recorded records"
         return super().inapplicable(target)
 
+    def planned(self, people: int, left: int | None = None) -> int:
+        """Rows that will be asked about, when the pool holds so many people and so many rows may be asked about."""
+        rows = self.rows if left is None else min(self.rows, left)
+        return min(people, rows // self.per_record) * self.per_record
+
     def _most(self, ctx: Context) -> int:
         rows = self.rows if ctx.queries_left is None else min(self.rows, ctx.queries_left)
         people = rows // self.per_record

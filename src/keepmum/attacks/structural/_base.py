@@ -16,6 +16,7 @@ from keepmum.errors import NotApplicableError
 from keepmum.findings import Finding, Outcome
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
+from keepmum.targets.averaged import repeats_of
 
 LEVEL = 0.05
 
@@ -76,7 +77,7 @@ class StructuralAttack(Attack[Target]):
             family=self.family,
             outcome=outcome,
             access=self.access,
-            queries=target.queries - before,
+            queries=(target.queries - before) * repeats_of(target),
             metrics=seen.metrics,
             baseline=seen.baseline,
             control=seen.control,
