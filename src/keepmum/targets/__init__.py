@@ -8,6 +8,7 @@ from keepmum.targets.function import FunctionScores, from_callable
 from keepmum.targets.inspection import FileFinding, Severity, inspect
 from keepmum.targets.recorded import RecordedScores
 from keepmum.targets.sklearn import from_sklearn
+from keepmum.targets.torch import TorchTarget
 
 __all__ = [
     "FileFinding",
@@ -20,6 +21,7 @@ __all__ = [
     "ScoreTarget",
     "Severity",
     "Target",
+    "TorchTarget",
     "as_target",
     "from_callable",
     "from_sklearn",

@@ -12,6 +12,7 @@ A target is asked about `Records`, counts every row that it is asked about, and 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -130,9 +131,75 @@ class ScoreTarget(LabelTarget):
 
 
 class GradientTarget(ScoreTarget):
-    """A model whose internals are open: gradients, activations, parameters."""
+    """A model whose internals are open: gradients, activations, parameters.
+
+    The loss is the cross-entropy of one record under its own label, in nats; to ask about another class, ask about
+    records with that label.
+    """
 
     access: ClassVar[str] = "gradients"
+
+    @property
+    @abstractmethod
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers whose activations can be read, from input to output."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """Number of parameters ``p`` that gradients are taken with respect to."""
+
+    @final
+    def loss_gradients(self, records: Records) -> NDArray[np.floating]:
+        """Gradient of each record's loss with respect to the parameters, shape ``(n, p)``, in the model's precision."""
+        blocks = list(self._blocks(records))
+        return np.concatenate(blocks) if blocks else np.empty((0, self.parameters))
+
+    @final
+    def gradient_norms(self, records: Records) -> Floats:
+        """Euclidean norm of each record's `loss_gradients`, shape ``(n,)``; all of them are never held at once."""
+        norms = [np.linalg.norm(block.astype(np.float64, copy=False), axis=1) for block in self._blocks(records)]
+        return _finite(np.concatenate(norms) if norms else np.empty(0), (len(records),))
+
+    @final
+    def input_gradients(self, records: Records) -> Floats:
+        """Gradient of each record's loss with respect to the record, in the shape of ``records.X``."""
+        places = self.positions(records.y)
+        self.queries += len(records)
+        shape = tuple(records.X.shape)
+        return _finite(self._input_gradients(records, places) if len(records) else np.empty(shape), shape)
+
+    @final
+    def activations(self, records: Records, layer: str) -> Floats:
+        """What a layer puts out for each record, flattened to shape ``(n, width)``.
+
+        Raises:
+          TargetError: There is no such layer.
+        """
+        if layer not in self.layers:
+            some = ", ".join(self.layers[:8])
+            raise TargetError(f"expected a layer of the model ({some}{' …' * (len(self.layers) > 8)}), got {layer!r}")
+        self.queries += len(records)
+        if not len(records):
+            return np.empty((0, 0))
+        values = np.asarray(self._activations(records, layer), dtype=np.float64)
+        return _finite(values.reshape(len(records), -1), (len(records), values.size // len(records)))
+
+    def _blocks(self, records: Records) -> Iterator[NDArray[np.floating]]:
+        places = self.positions(records.y)
+        self.queries += len(records)
+        if len(records):
+            yield from self._loss_gradients(records, places)
+
+    @abstractmethod
+    def _loss_gradients(self, records: Records, places: Indices) -> Iterator[NDArray[np.floating]]:
+        """Blocks of rows of shape ``(…, p)``, small enough to be held in memory."""
+
+    @abstractmethod
+    def _input_gradients(self, records: Records, places: Indices) -> NDArray[np.floating]: ...
+
+    @abstractmethod
+    def _activations(self, records: Records, layer: str) -> NDArray[np.floating]: ...
 
 
 class RegressionTarget(Target):
@@ -216,6 +283,15 @@ def check_probabilities(answer: Any, rows: int, classes: int) -> Floats:
             f"{int(off.sum())} rows that do not: give one column for each class"
         )
     return np.clip(values, 0.0, 1.0)
+
+
+def _finite(values: NDArray[np.floating], shape: tuple[int, ...]) -> Floats:
+    """What the inside of a model says, held to the shape that was asked for."""
+    if values.shape != shape:
+        raise TargetError(f"expected values of shape {shape} from inside the model, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise TargetError("expected finite gradients and activations, got NaN or infinity: check model and records")
+    return np.asarray(values, dtype=np.float64)
 
 
 def _plain(label: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.data import Records
-from keepmum.targets._base import Floats, Indices, LabelTarget, RegressionTarget, ScoreTarget, Target
+from keepmum.targets._base import Floats, GradientTarget, Indices, LabelTarget, RegressionTarget, ScoreTarget, Target
 
 
 class _Memory:
@@ -64,6 +66,42 @@ class RememberedScores(ScoreTarget):
         return answer
 
 
+class RememberedGradients(GradientTarget):
+    """`GradientTarget` with a memory of its probabilities; gradients and activations are too large to keep."""
+
+    def __init__(self, inner: GradientTarget) -> None:
+        super().__init__(inner.classes)
+        self.inner, self.notes, self._memory = inner, inner.notes, _Memory()
+
+    @property
+    def internals(self) -> Any:
+        return self.inner.internals
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.inner.layers
+
+    @property
+    def parameters(self) -> int:
+        return self.inner.parameters
+
+    def _predict_proba(self, records: Records) -> Floats:
+        answer: Floats = self._memory.ask(records, self.inner.predict_proba)
+        return answer
+
+    def _loss_gradients(self, records: Records, places: Indices) -> Iterator[NDArray[np.floating]]:
+        self.inner.queries += len(records)
+        return self.inner._loss_gradients(records, places)
+
+    def _input_gradients(self, records: Records, places: Indices) -> NDArray[np.floating]:
+        self.inner.queries += len(records)
+        return self.inner._input_gradients(records, places)
+
+    def _activations(self, records: Records, layer: str) -> NDArray[np.floating]:
+        self.inner.queries += len(records)
+        return self.inner._activations(records, layer)
+
+
 class RememberedValues(RegressionTarget):
     """`RegressionTarget` with a memory."""
 
@@ -82,6 +120,8 @@ class RememberedValues(RegressionTarget):
 
 def remembered(target: Target) -> Target:
     """The same target behind a memory; a target of unknown kind is returned as it is."""
+    if isinstance(target, GradientTarget):
+        return RememberedGradients(target)
     if isinstance(target, ScoreTarget):
         return RememberedScores(target)
     if isinstance(target, LabelTarget):

@@ -9,6 +9,7 @@ from keepmum.data import Records
 from keepmum.errors import TargetError
 from keepmum.targets._base import Target
 from keepmum.targets.sklearn import from_sklearn
+from keepmum.targets.torch import from_module, is_module
 
 PROBE_ROWS = 2
 
@@ -16,13 +17,13 @@ PROBE_ROWS = 2
 def as_target(
     model: Any, labels: Any, classes: Any = None, *, probe: Records | None = None, allow_pickle: bool = False
 ) -> Target:
-    """Target for a target, a model file, a fitted estimator or a callable.
+    """Target for a target, a model file, a fitted estimator, a torch module or a callable.
 
     Args:
       model: What is to be audited.
-      labels: Labels of the records, from which a callable's classes are inferred.
+      labels: Labels of the records, from which the classes of a callable or a module are inferred.
       classes: ``(K,)`` labels in the order of the probabilities, for models that do not tell them.
-      probe: Records of which a callable is asked two once, to learn its number of classes.
+      probe: Records of which a callable or a module is asked two once, to learn its number of classes.
       allow_pickle: See `keepmum.targets.files.load`.
 
     Raises:
@@ -35,12 +36,14 @@ def as_target(
         from keepmum.targets.files import load
 
         return load(model, allow_pickle=allow_pickle, classes=classes)
+    few = None if probe is None else _few(probe)
+    if is_module(model) and not hasattr(model, "predict_proba"):
+        return from_module(model, classes, labels, few)
     if isinstance(model, type) or hasattr(model, "predict"):
         return from_sklearn(model)
     if callable(model):
         from keepmum.targets.function import from_callable
 
-        few = None if probe is None else _few(probe)
         return from_callable(model, classes, labels, few)
     raise TargetError(
         f"expected a fitted model, a function that returns probabilities, or a model file, got {type(model).__name__}"
