@@ -3,5 +3,6 @@
 from keepmum.training._base import Trainer, as_trainer
 from keepmum.training.function import FunctionTrainer
 from keepmum.training.sklearn import SklearnTrainer
+from keepmum.training.torch import TorchTrainer
 
-__all__ = ["FunctionTrainer", "SklearnTrainer", "Trainer", "as_trainer"]
+__all__ = ["FunctionTrainer", "SklearnTrainer", "TorchTrainer", "Trainer", "as_trainer"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
@@ -27,6 +28,10 @@ def canonical(value: Any) -> str:
         return f"array({value.dtype}, {value.shape}, {hashlib.sha256(value.tobytes()).hexdigest()})"
     if isinstance(value, np.ndarray):
         return f"array({value.shape}, {canonical(value.tolist())})"
+    if isinstance(value, partial):
+        return f"partial({canonical(value.func)}, {canonical(value.args)}, {canonical(value.keywords)})"
+    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a tensor's own text leaves out its middle
+        return f"{value.dtype} {canonical(value.detach().cpu().float().numpy())}"
     if hasattr(value, "get_params") and not isinstance(value, type):
         return f"{_name(type(value))}({canonical(value.get_params(deep=False))})"
     if isinstance(value, FunctionType):
@@ -55,11 +60,21 @@ def _name(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
 
 
-def _code(function: FunctionType) -> str:
-    """What a function does, as far as its own code and what it closes over tell."""
+def _code(function: FunctionType, within: tuple[FunctionType, ...] = ()) -> str:
+    """What a function does, as far as its own code, what it closes over and the globals that it names tell."""
+    within = (*within, function)
     closed = [canonical(cell.cell_contents) for cell in function.__closure__ or ()]
+    named = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+    plain = {name: value for name, value in named.items() if isinstance(value, (bool, int, float, str, tuple))}
+    called = [_code(f, within) for f in named.values() if isinstance(f, FunctionType) and f not in within]
     parts = [_bytes(function.__code__), *closed, canonical(function.__defaults__), canonical(function.__kwdefaults__)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*parts, canonical(plain), *called]).encode()).hexdigest()
+
+
+def _names(code: CodeType) -> list[str]:
+    """Names that code looks up, also in the functions inside it, in a fixed order."""
+    inner = [name for const in code.co_consts if isinstance(const, CodeType) for name in _names(const)]
+    return sorted({*code.co_names, *inner})
 
 
 def _bytes(code: CodeType) -> str:

@@ -1,0 +1,148 @@
+"""PyTorch training as a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.data import Records
+from keepmum.errors import ConfigError
+from keepmum.targets._base import ScoreTarget
+from keepmum.targets._tensors import import_torch
+from keepmum.training._base import Trainer
+from keepmum.training._canonical import canonical
+
+VERSION = 1
+"""Version of the training procedure; a change makes signals stored before unknown."""
+
+Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["constant", "cosine", "linear"]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class TorchTrainer(Trainer):
+    """Trains torch modules on one thread, each with first weights, order and noise of its own seed.
+
+    An attacker who knows architecture and settings trains models of their own. Settings mean what they mean in torch;
+    torch's global random numbers and number of threads are left as they were.
+
+    Attributes:
+      build: Returns an untrained ``torch.nn.Module`` that gives logits: K, or one for two classes.
+      optimizer: ``"sgd"``, ``"adam"`` or ``"adamw"``.
+      lr: Learning rate of the first epoch.
+      epochs: Passes over the records.
+      batch_size: Records in a step; the last step of an epoch takes what is left.
+      loss: ``"cross-entropy"`` (logistic for one output), or a function of ``(n, K)`` logits and ``(n,)`` positions of
+        classes that returns the mean loss.
+      momentum: Of ``"sgd"``.
+      weight_decay: As the optimizer means it.
+      schedule: Learning rate by epoch: ``"constant"``, or ``"cosine"`` or ``"linear"`` down to 0.
+      augment: Function of a batch ``(n, …)`` and a `torch.Generator` that returns a changed batch, or None.
+      classes: ``(K,)`` labels in the order of the logits; None for the labels of the records in their order.
+      device: Where to train; ``"auto"`` takes a GPU where there is one.
+      precision: ``"bfloat16"`` computes convolutions and products in half precision: faster on some machines.
+
+    Raises:
+      ConfigError: A setting is unknown or out of range.
+      MissingExtraError: torch is not installed.
+    """
+
+    build: Callable[[], Any]
+    optimizer: Optimizer = "adam"
+    lr: float = 1e-3
+    epochs: int = 20
+    batch_size: int = 64
+    loss: str | Callable[[Any, Any], Any] = "cross-entropy"
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
+    augment: Callable[[Any, Any], Any] | None = None
+    classes: tuple[Any, ...] | None = None
+    device: str = "auto"
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        import_torch()
+        _check_choices(self)
+        _check_numbers(self)
+        if not callable(self.build):
+            raise ConfigError(
+                f"expected a function that builds a module, got {type(self.build).__name__}: give build=lambda: …"
+            )
+        if self.augment is not None and not callable(self.augment):
+            raise ConfigError(f"expected a function of batch and generator as augment, got {self.augment!r}")
+
+    @cached_property
+    def key(self) -> str:
+        """What the module is, all settings, and the version of torch."""
+        from keepmum.training._torch_data import device_named
+        from keepmum.training._torch_key import key_of_build
+
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("build", "device")}
+        where = device_named(self.device).type
+        return (
+            f"torch trainer {VERSION} {key_of_build(self.build)} {canonical(settings)} on {where} "
+            f"with torch {import_torch().__version__}, numpy {np.__version__}"
+        )
+
+    def train(self, records: Records, seed: int) -> ScoreTarget:
+        """Train one model.
+
+        Raises:
+          ConfigError: As many classes as the module has outputs are not seen, and ``classes`` was not given.
+          TargetError: The module cannot be trained on these records, or training diverged.
+        """
+        everyone = np.ones((1, len(records)), dtype=bool)
+        return next(iter(self.train_fleet(records, everyone, [seed])))
+
+    def train_fleet(
+        self, records: Records, trained_on: NDArray[np.bool_], seeds: Sequence[int]
+    ) -> Iterator[ScoreTarget]:
+        """Train several models.
+
+        Raises:
+          ConfigError: As for `train`.
+          TargetError: As for `train`.
+        """
+        from keepmum.targets.torch import TorchTarget
+        from keepmum.training._torch_data import Seeds, built, device_named, pool_of, quiet
+        from keepmum.training._torch_loop import train_one
+
+        device = device_named(self.device)
+        pool = pool_of(records, built(self.build, 0), self.classes, device)
+        for mask, seed in zip(trained_on, seeds, strict=True):
+            own = Seeds.of(seed)
+            with quiet(device):
+                module = built(self.build, own.weights).to(device)
+                train_one(self, module, pool, np.flatnonzero(mask), own)
+            yield TorchTarget(module, pool.classes, device=self.device)
+
+
+def _check_choices(recipe: TorchTrainer) -> None:
+    for name, choices in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
+        value = getattr(recipe, name)
+        if value not in get_args(choices):
+            raise ConfigError(f"expected {name} to be one of {', '.join(get_args(choices))}, got {value!r}")
+    if recipe.loss != "cross-entropy" and not callable(recipe.loss):
+        raise ConfigError(f"expected loss to be cross-entropy or a function of logits and labels, got {recipe.loss!r}")
+    if recipe.momentum and recipe.optimizer != "sgd":
+        raise ConfigError(f"expected momentum with the optimizer sgd, got it with {recipe.optimizer}: leave it out")
+
+
+def _check_numbers(recipe: TorchTrainer) -> None:
+    for name in ("epochs", "batch_size"):
+        value = getattr(recipe, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(f"expected {name} to be a whole number of at least 1, got {value!r}")
+    for name, low, high in (("lr", 0.0, 1e6), ("momentum", 0.0, 1.0), ("weight_decay", 0.0, 1e6)):
+        value = getattr(recipe, name)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value < high:
+            raise ConfigError(f"expected {name} to be a number from {low:g} up to {high:g}, got {value!r}")
+    if recipe.lr == 0:
+        raise ConfigError("expected a learning rate above 0, got 0")
