@@ -5,5 +5,17 @@ from keepmum.shadows._pairs import balanced_pairs
 from keepmum.shadows._signal import SCALED_LOGIT, Signal, scaled_logit
 from keepmum.shadows.fidelity import fidelity
 from keepmum.shadows.store import ShadowStore
+from keepmum.shadows.vulnerability import Vulnerability, vulnerability
 
-__all__ = ["SCALED_LOGIT", "ShadowStore", "Shadows", "Signal", "Sums", "balanced_pairs", "fidelity", "scaled_logit"]
+__all__ = [
+    "SCALED_LOGIT",
+    "ShadowStore",
+    "Shadows",
+    "Signal",
+    "Sums",
+    "Vulnerability",
+    "balanced_pairs",
+    "fidelity",
+    "scaled_logit",
+    "vulnerability",
+]
