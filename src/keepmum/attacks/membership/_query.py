@@ -25,7 +25,7 @@ class QueryAttack(MembershipAttack[L]):
       rows: Most rows that are asked about in all.
     """
 
-    rows: int = 100_000
+    rows: int = 60_000
 
     @property
     @abstractmethod
