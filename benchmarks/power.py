@@ -90,9 +90,8 @@ def mlp(width: int) -> Trainer:
     def build() -> torch.nn.Module:
         return torch.nn.Sequential(torch.nn.Linear(width, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
 
-    return TorchTrainer(
-        build, optimizer="sgd", lr=0.05, momentum=0.9, epochs=100, batch_size=50, classes=tuple(range(10))
-    )
+    recipe = {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "schedule": "linear", "epochs": 90, "batch_size": 50}
+    return TorchTrainer(build, classes=tuple(range(10)), **recipe)
 
 
 def adult(name: str, count: int) -> Task:
