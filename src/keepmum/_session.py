@@ -14,6 +14,7 @@ from typing import Any
 from keepmum import _version, _words, instrument
 from keepmum._asked import Settings
 from keepmum._encode import digest
+from keepmum._exposure import assess, exposure, table
 from keepmum._settle import doubts, overall, settle
 from keepmum._shadowing import NONE_ASKED, Fleet, collect, planned
 from keepmum.attacks import Attack, Context
@@ -21,10 +22,10 @@ from keepmum.attacks._base import Ledger
 from keepmum.attacks.membership import ShadowAttack
 from keepmum.data import Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
-from keepmum.findings import Check, Finding, Outcome
+from keepmum.findings import Check, Exposure, Finding, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
-from keepmum.runs import RunFolder
+from keepmum.runs import RunFolder, write_atomically
 from keepmum.shadows import ShadowStore
 from keepmum.targets import LabelTarget, ScoreTarget, Target
 from keepmum.targets._base import answers
@@ -103,8 +104,9 @@ class Session:
                 if folder is not None and finding.outcome not in (Outcome.SKIPPED, Outcome.ERROR):
                     folder.finish(finding, self.ledger.get(attack.name))
             findings.append(finding)
+        exposed = self._exposure(folder)
         progress(total, total, "done")
-        return self._report(findings, self._checks(checks))
+        return self._report(findings, self._checks(checks), exposed)
 
     def _context(self, blind: Check, folder: RunFolder | None) -> Context:
         trained = isinstance(self.trainer, Trainer) and self.shadows > 0 and not self.fleet.out_of_time
@@ -176,7 +178,23 @@ class Session:
             **shadows,
         }
 
-    def _report(self, raw: list[Finding], checks: dict[str, Check]) -> Report:
+    def _exposure(self, folder: RunFolder | None) -> Exposure | None:
+        """Who is most exposed: aggregates for the report, single records for the closed folder."""
+        shadows, members = self.fleet.shadows, len(self.split.members)
+        if shadows is None:
+            return None
+        if self.fleet.doubt:
+            return Exposure(len(shadows), members, reason=self.fleet.doubt)
+        found = assess(shadows, self.split, self.settings.seed)
+        if found is None:
+            few = f"at least 4 shadow models are needed, there are {len(shadows)}"
+            return Exposure(len(shadows), members, reason=few)
+        if folder is not None:
+            text = table(found, self.split, self.sizes["given_members"])
+            write_atomically(folder.path / "restricted" / "most-exposed.csv", text)
+        return exposure(found, self.split, len(shadows), self.settings.slices)
+
+    def _report(self, raw: list[Finding], checks: dict[str, Check], exposed: Exposure | None) -> Report:
         findings = settle(raw, doubts(checks))
         target = self.target
         return Report(
@@ -185,6 +203,7 @@ class Session:
             findings=tuple(findings),
             instrument=checks,
             coverage=_words.coverage(findings),
+            exposure=exposed,
             target={
                 "kind": _kind(target),
                 "access": target.access,

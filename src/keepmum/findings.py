@@ -158,3 +158,72 @@ class Coverage:
     status: str
     reason: str = ""
     attacks: tuple[Played, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trait:
+    """What the most exposed members have in common.
+
+    Attributes:
+      name: ``rare_class``, ``label_doubted`` or ``isolated``.
+      share: Share of the most exposed members of whom it holds; None where it holds of fewer than ten, but not of none.
+      usual: Share of all members of whom it holds, likewise.
+    """
+
+    name: str
+    share: float | None = None
+    usual: float | None = None
+
+
+@dataclass(frozen=True)
+class ExposedGroup:
+    """Risk of single members within one group.
+
+    Attributes:
+      column: "class", or the column that groups were made by.
+      value: The group.
+      members: Members in the group.
+      median: Risk that half of them are at or above.
+      upper: Risk that a tenth of them are at or above; None where these are fewer than ten.
+    """
+
+    column: str
+    value: str
+    members: int
+    median: float
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How exposed single members are, as far as aggregates tell; who they are stands in the run's closed folder.
+
+    The risk of a record is the probability that a model trained on it is surer of its label than one that was not:
+    0.5 is guessing, 1 is certainty.
+
+    Attributes:
+      shadows: Shadow models that it was learned from.
+      members: Members of whom it speaks.
+      quantiles: Risk that a share of the members is at or below, by share; shares that leave fewer than ten above
+        are not told.
+      edges: Edges of the histogram's bins, on the scale of the risk.
+      shares: Share of the members in each bin.
+      certain: Share of the members at a risk of at least 0.9; None where these are fewer than ten, but not none.
+      most_exposed: How many members, those with the highest risk, ``traits`` speaks of.
+      traits: What they have in common.
+      groups: Risk within classes and chosen groups.
+      explanation: One sentence for a lay reader.
+      reason: Why nothing is told, or nothing.
+    """
+
+    shadows: int
+    members: int
+    quantiles: Mapping[str, float] = field(default_factory=dict)
+    edges: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+    certain: float | None = None
+    most_exposed: int = 0
+    traits: tuple[Trait, ...] = ()
+    groups: tuple[ExposedGroup, ...] = ()
+    explanation: str = ""
+    reason: str = ""

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from keepmum.errors import NotResolvableError
-from keepmum.findings import Check, Coverage, Curve, Finding, Outcome, Played, Slice
+from keepmum.findings import Check, Coverage, Curve, ExposedGroup, Exposure, Finding, Outcome, Played, Slice, Trait
 from keepmum.report import Report
 from keepmum.stats import Estimate
 from keepmum.stats.epsilon import epsilon_lower_bound
@@ -192,6 +192,7 @@ def leaky() -> Report:
         "Someone who can ask this model for scores can tell for some people that they were in its training data.",
         found + per_class + structural(True) + others(),
         "RandomForestClassifier",
+        exposure(),
     )
 
 
@@ -205,16 +206,42 @@ def tight() -> Report:
         "The attacks that were run could not tell who was in this model's training data.",
         found + per_class + structural(False),
         "LogisticRegression",
+        Exposure(16, PEOPLE, reason="the shadow models are not like the target."),
     )
 
 
-def report(outcome: Outcome, verdict: str, findings: tuple[Finding, ...], kind: str) -> Report:
+def exposure() -> Exposure:
+    """Most members are hard to tell, a few are easy."""
+    edges = tuple(round(0.3 + 0.05 * i, 2) for i in range(15))
+    shares = (0.0, 0.0, 0.0, 0.0, 0.11, 0.37, 0.22, 0.12, 0.07, 0.05, 0.03, 0.02, 0.0065, 0.0035)
+    return Exposure(
+        shadows=16,
+        members=PEOPLE,
+        quantiles={"0.5": 0.597, "0.9": 0.781, "0.99": 0.908},
+        edges=edges,
+        shares=shares,
+        certain=0.01,
+        most_exposed=50,
+        traits=(Trait("rare_class", 0.0, 0.0), Trait("label_doubted", 0.86, 0.17), Trait("isolated", None, 0.05)),
+        groups=(
+            ExposedGroup("class", "<=50K", 1512, 0.571, 0.70),
+            ExposedGroup("class", ">50K", 488, 0.652, 0.84),
+            ExposedGroup("native-country", "(small groups together)", 40, 0.611),
+        ),
+        explanation="Shown one model that was trained on a record and one that was not, an attacker is right.",
+    )
+
+
+def report(
+    outcome: Outcome, verdict: str, findings: tuple[Finding, ...], kind: str, exposed: Exposure | None = None
+) -> Report:
     return Report(
         outcome=outcome,
         verdict=verdict,
         findings=findings,
         instrument=instrument(),
         coverage=coverage(),
+        exposure=exposed,
         target={
             "kind": kind,
             "access": "scores",

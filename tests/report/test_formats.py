@@ -33,6 +33,11 @@ def test_markdown_has_whole_tables(leaky):
     assert EVIDENCE in text
 
 
+def test_markdown_tells_who_is_most_exposed_in_a_line(leaky):
+    assert f"**Who is most exposed.** {leaky.exposure.explanation}\n" in markdown(leaky)
+    assert "exposed" not in markdown(replace(leaky, exposure=None))
+
+
 def test_markdown_cannot_be_broken_by_names(leaky):
     bad = replace(leaky.findings[0], id="a|b\n| c |<script>`*", reason="x\n\n# y", outcome=Outcome.ERROR)
     text = markdown(replace(leaky, findings=(bad,), verdict="<b>|\n# hi"))

@@ -68,9 +68,24 @@ def pair(leaky, tight):
 
 def test_parts_come_in_order(page):
     places = [page.index(f'<section id="{name}"') for name in (
-        *("verdict", "measured", "curves", "groups", "coverage", "instrument", "limits", "reproduce", "glossary"),
+        *("verdict", "measured", "curves", "groups", "exposed", "coverage", "instrument", "limits", "reproduce"),
+        "glossary",
     )]  # fmt: skip
     assert places == sorted(places)
+
+
+def test_the_most_exposed_are_told_in_aggregates(page, quiet, leaky):
+    part = Page(page[page.index('<section id="exposed"') : page.index('<section id="coverage"')])
+    assert leaky.exposure.explanation in part.text
+    assert "the 50 most exposed members" in part.text
+    assert "Their label is doubted" in part.text
+    assert "86.0 %" in part.text
+    assert "fewer than 10 people" in part.text
+    assert "Risk by native-country" in part.text
+    assert "too few" in part.text
+    assert any("figure" in attrs.get("class", "") for attrs in part.named("svg"))
+    assert "Not told: the shadow models are not like the target." in Page(quiet).text
+    assert "needs shadow models, and none were trained" in Page(render(replace(leaky, exposure=None))).text
 
 
 def test_the_verdict_and_what_it_means_come_first(page, leaky, sample):

@@ -123,7 +123,10 @@ def test_every_field_is_described():
     described = schema()
     for part in (
         described,
-        *(described["$defs"][name] for name in ("Finding", "Estimate", "Check", "Coverage", "Slice")),
+        *(
+            described["$defs"][name]
+            for name in ("Finding", "Estimate", "Check", "Coverage", "Slice", "Exposure", "ExposedGroup", "Trait")
+        ),
     ):
         missing = [name for name, field in part["properties"].items() if "description" not in field]
         assert not missing

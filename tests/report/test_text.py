@@ -46,6 +46,12 @@ def test_every_finding_and_reason_is_there(leaky):
     assert f"{leaky['membership/loss'].control['auc'].value:.3f}" in text
 
 
+def test_who_is_most_exposed_takes_a_line(leaky, tight):
+    assert f"Most exposed {leaky.exposure.explanation}" in flat(printed(leaky))
+    assert "Most exposed not told: the shadow models are not like the target." in flat(printed(tight))
+    assert "Most exposed" not in printed(replace(leaky, exposure=None))
+
+
 def test_sense_needs_no_color(leaky):
     plain, colored = printed(leaky, no_color=True), printed(leaky, force_terminal=True, color_system="truecolor")
     assert "\x1b[" not in plain

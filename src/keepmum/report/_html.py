@@ -35,6 +35,7 @@ def render(report: Report) -> str:
         roc=_svg.roc_svg(report),
         rates=_svg.rates_svg(report),
         histograms=histograms,
+        exposed=_svg.exposure_svg(report.exposure),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keepmum.errors import DataError
-from keepmum.findings import Check, Coverage, Curve, Finding, Played, Slice
+from keepmum.findings import Check, Coverage, Curve, ExposedGroup, Exposure, Finding, Played, Slice, Trait
 from keepmum.report._report import SCHEMA_VERSION, Report
 from keepmum.stats import Estimate
 
@@ -138,7 +138,7 @@ def schema() -> dict[str, Any]:
     parts = made["$defs"]
     for name in ("value", "low", "high"):
         parts["Estimate"]["properties"][name] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
-    for kind in (Estimate, Curve, Slice, Finding, Check, Played, Coverage):
+    for kind in (Estimate, Curve, Slice, Finding, Check, Played, Coverage, Exposure, ExposedGroup, Trait):
         _describe(parts[kind.__name__], kind)
     _describe(made, Report)
     made["properties"]["schema_version"] |= {"minimum": 1, "maximum": SCHEMA_VERSION}

@@ -15,6 +15,7 @@ from keepmum.report._words import (
     TPRS,
     by_strength,
     consequence,
+    exposure_line,
     family_question,
     metric_text,
     ordered,
@@ -30,7 +31,12 @@ def markdown(report: Report) -> str:
     sentence, meaning = consequence(report)
     lines = [f"## keepmum: {OUTCOMES[report.outcome]}", "", f"**{_text(sentence)}**", ""]
     lines += [_text(meaning), ""] if meaning else []
-    return "\n".join([*lines, *_measured(report), *_instrument(report), *_coverage(report), *_limits(report)]) + "\n"
+    return (
+        "\n".join(
+            [*lines, *_measured(report), *_exposure(report), *_instrument(report), *_coverage(report), *_limits(report)]
+        )
+        + "\n"
+    )
 
 
 def _measured(report: Report) -> list[str]:
@@ -62,6 +68,11 @@ def _numbers(finding: Finding) -> list[str]:
         for name in TPRS
     ]
     return [*aucs, *rates]
+
+
+def _exposure(report: Report) -> list[str]:
+    line = exposure_line(report)
+    return [f"**Who is most exposed.** {_text(line)}", ""] if line else []
 
 
 def _instrument(report: Report) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
-from keepmum.findings import Finding
+from keepmum.findings import Exposure, Finding
 from keepmum.report import plots
 from keepmum.report._report import Report
 from keepmum.report._words import TPRS, by_strength
@@ -89,6 +89,16 @@ def histogram_svg(finding: Finding, key: str) -> Markup:
         "non-members are in the higher half of the ranking."
     )
     return themed(figure, key, f"Scores of {finding.id}", words)
+
+
+def exposure_svg(exposure: Exposure | None, key: str = "exposed") -> Markup:
+    """How many members are at which risk, or nothing where that is not told."""
+    if exposure is None or not exposure.shares:
+        return Markup("")
+    figure, axes = _figure(5.0, 2.1)
+    plots.draw_exposure(axes, exposure, PAGE)
+    words = f"{exposure.explanation} The table below tells classes and groups."
+    return themed(figure, key, "Members by their risk", words)
 
 
 def _roc_words(curves: Sequence[plots.Line]) -> str:

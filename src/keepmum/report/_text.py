@@ -45,6 +45,9 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text(meaning))
     console.print()
     _print_tables(report, console)
+    if words.exposure_line(report):
+        console.print(Text.assemble(("Most exposed  ", "bold"), words.exposure_line(report)))
+        console.print()
     _print_pairs(console, "Instrument", _instrument(report))
     _print_pairs(console, "Coverage", _coverage(report))
     console.print(Text.assemble(("Next  ", "bold"), NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from keepmum.findings import FAMILIES, Check, Coverage, Finding, Outcome, Slice
+from keepmum.findings import FAMILIES, Check, Coverage, ExposedGroup, Exposure, Finding, Outcome, Slice
 from keepmum.report import _words as words
 from keepmum.report._report import Report
 from keepmum.stats import Estimate
@@ -221,6 +221,12 @@ def _group(part: Slice, on: Axis) -> Group:
         bars(part, on),
         cell(part.metrics, rate),
     )
+
+
+def exposed_groups(exposure: Exposure) -> list[tuple[str, list[ExposedGroup]]]:
+    """Risk within groups, column by column."""
+    columns = dict.fromkeys(group.column for group in exposure.groups)
+    return [(column, [group for group in exposure.groups if group.column == column]) for column in columns]
 
 
 def coverage(report: Report) -> list[Coverage]:

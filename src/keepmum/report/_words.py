@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from keepmum.findings import FAMILIES, Check, Finding, Outcome
+from keepmum.findings import FAMILIES, Check, Finding, Outcome, Trait
 from keepmum.report._report import Report
 from keepmum.stats import Estimate
 
@@ -35,6 +35,14 @@ METRICS: Mapping[str, str] = {
 }
 TPRS: Mapping[str, str] = {"tpr_at_fpr_0.1": "10 %", "tpr_at_fpr_0.01": "1 %", "tpr_at_fpr_0.001": "0.1 %"}
 
+TRAITS: Mapping[str, tuple[str, str]] = {
+    "label_doubted": (
+        "Their label is doubted",
+        "models that never saw them find it less likely than the others together",
+    ),
+    "rare_class": ("Their class is rare", "it has less than a third of an equal share of the people"),
+    "isolated": ("Few are like them", "among the 5 % of all people who are furthest from their nearest"),
+}
 CHECKS: Mapping[str, str] = {
     "positive_control": "A model made to memorize is caught",
     "negative_control": "People it never saw look alike",
@@ -177,6 +185,22 @@ def p_text(p_value: float | None) -> str:
 def people(count: int) -> str:
     """A number of people; small groups are not told apart."""
     return f"{count:,}" if count >= FEW or count == 0 else f"fewer than {FEW}"
+
+
+def exposure_line(report: Report) -> str:
+    """How exposed single members are, in a line, or why it is not told; nothing where there is nothing to tell."""
+    found = report.exposure
+    return "" if found is None else found.explanation or f"not told: {found.reason}"
+
+
+def few(share: float | None) -> str:
+    """A share as text; that of fewer than ten people is not told."""
+    return f"fewer than {FEW} people" if share is None else f"{percent(share)} %"
+
+
+def trait(found: Trait) -> tuple[str, str]:
+    """What a trait is called, and what it means."""
+    return TRAITS.get(found.name, (found.name.replace("_", " "), ""))
 
 
 def headline(report: Report) -> Finding | None:

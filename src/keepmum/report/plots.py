@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keepmum.findings import Curve, Finding
+from keepmum.findings import Curve, Exposure, Finding
 from keepmum.report._report import Report
 from keepmum.report._words import TPRS, by_strength, split_id
 from keepmum.stats.power import resolvable_fpr
@@ -249,6 +249,31 @@ def draw_histogram(axes: Axes, curve: Curve, palette: Palette) -> None:
     axes.set_xlim(curve.edges[0], curve.edges[-1])
     axes.set_yticks([])
     axes.set_xticks([curve.edges[0], curve.edges[-1]], ["low", "high"])
+    frame(axes, palette)
+    axes.spines["left"].set_visible(False)
+
+
+def draw_exposure(axes: Axes, exposure: Exposure, palette: Palette) -> None:
+    """Share of the members at each risk, with its number, for the bars of the few are too low to see."""
+    edges, shares = exposure.edges, exposure.shares
+    axes.stairs(shares, edges, fill=True, color=palette.series[0], lw=0)
+    axes.axvline(0.5, color=palette.muted, lw=0.8, ls=(0, (2, 2)))
+    for left, right, share in zip(edges, edges[1:], shares, strict=False):
+        if share:
+            said = f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
+            axes.annotate(
+                said,
+                ((left + right) / 2, share),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=palette.ink,
+            )
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, 1.15 * max(shares))
+    axes.set_yticks([])
+    axes.set_xlabel("risk of a member: 0.5 is guessing, 1 is certainty")
     frame(axes, palette)
     axes.spines["left"].set_visible(False)
 

@@ -148,7 +148,7 @@ def slices(
     grouped += [(name, records.column(name)) for name in ctx.slices]
     found: list[Slice] = []
     for column, values in grouped:
-        names, place = _groups(values, is_member)
+        names, place = folded(values, is_member)
         confidence = 1 - 0.05 / len(names)
         sizes = np.bincount(place)
         for group in np.sort(np.argsort(-sizes, kind="stable")[:MOST_GROUPS]):
@@ -161,7 +161,7 @@ def slices(
     return tuple(found)
 
 
-def _groups(values: NDArray[Any], is_member: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def folded(values: NDArray[Any], is_member: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Groups of a column; those with fewer than `SMALL` people on a side are put together, so that none shows.
 
     If even together they are few, the next larger group joins them: subtraction from the whole must not show them.
