@@ -100,7 +100,7 @@ def test_durations(text: str, expected: float) -> None:
     [
         ("[adit]\nseed = 1", "table [adit] is unknown; did you mean audit?"),
         ("[audit]\nsede = 1", "[audit] sede is unknown; did you mean seed?"),
-        ("[audit]\nzzz = 1", "[audit] zzz is unknown; there are attacks, budget"),
+        ("[audit]\nzzz = 1", "[audit] zzz is unknown; there are address, attacks, budget"),
         ("[audit]\nprior = 2", "[audit] prior: expected less than 1, got 2"),
         ("[audit]\nseed = -1", "[audit] seed: expected greater than or equal to 0, got -1"),
         ("[audit]\nseed = 'x'", "[audit] seed: expected a valid integer"),

@@ -36,9 +36,9 @@ def test_an_estimator_is_its_own_recipe() -> None:
 
 
 def test_without_shadow_models_they_are_not_applicable() -> None:
-    report = audit(TREE, DATA.members, DATA.nonmembers)
+    report = audit(TREE, DATA.members, DATA.nonmembers, effort="quick")
     missing = [f for f in report.findings if "shadow models" in f.reason]
-    assert len(missing) == 7
+    assert {*SHADOW, "membership/pooled"} <= {f.id for f in missing}
     assert {f.outcome for f in missing} == {Outcome.NOT_APPLICABLE}
     assert "shadow_fidelity" not in report.instrument
     assert report.settings["shadows"] == 0
@@ -49,7 +49,7 @@ def test_without_shadow_models_they_are_not_applicable() -> None:
 @pytest.mark.parametrize(("effort", "expected"), [("quick", 0), ("standard", 8), ("thorough", 64)])
 def test_effort_decides_how_many(effort: str, expected: int) -> None:
     report = audited(effort=effort, shadows=None, attacks=["membership/rmia"])
-    assert report.settings["shadows"] == expected
+    assert (report.settings["shadows"], report.settings["shadows_by"]) == (expected, "effort")
     assert report.findings[0].outcome is (Outcome.LEAK if expected else Outcome.NOT_APPLICABLE)
 
 
@@ -150,11 +150,16 @@ def test_another_recipe_is_another_audit(tmp_path: Path) -> None:
         audited(out=tmp_path / "run", trainer=DecisionTreeClassifier(max_depth=9))
 
 
-def test_plan_trains_one_and_tells_the_cost() -> None:
-    without = plan(TREE, DATA.members, DATA.nonmembers)
-    made = plan(TREE, DATA.members, DATA.nonmembers, shadows=16)
+def test_plan_trains_one_fleet_and_tells_the_cost(tmp_path: Path) -> None:
+    without = plan(TREE, DATA.members, DATA.nonmembers, effort="quick")
+    made = plan(TREE, DATA.members, DATA.nonmembers, shadows=16, shadow_store=tmp_path)
     assert (without.shadows, made.shadows) == (0, 16)
     assert made.seconds_per_shadow > 0
+    assert made.training.duration == pytest.approx(16 * made.seconds_per_shadow)
+    assert made.training.note == "one after another: models of this kind are not trained together"
+    assert made.training.worker_memory > 1e7
+    assert made.signals_size == 16 * 300 * 4
+    assert 1 <= len(list(tmp_path.glob("*.npy"))) <= 2
     rows = {row.attack: row for row in made.rows}
     assert rows["membership/lira"].applicable
     rows = {row.attack: row for row in without.rows}

@@ -22,8 +22,9 @@ class Settings:
       slices: Columns to report groups by.
       max_queries: Rows that the model may be asked about, or None; people are sampled to fit.
       seconds: Time after which no further attack is begun, or None.
-      shadows: Shadow models to train, 0 or even; None leaves it to the effort.
+      shadows: Shadow models to train, 0 or even; None leaves it to the effort and the time.
       repeats: How often the model is asked for every answer; noise in its answers averages out.
+      fitted: Shadow models that fit into the time, where that decides.
     """
 
     seed: int = 0
@@ -35,6 +36,7 @@ class Settings:
     seconds: float | None = None
     shadows: int | None = None
     repeats: int = 1
+    fitted: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("seed", "prior", "delta", "max_queries", "seconds", "shadows", "repeats"):
@@ -57,8 +59,13 @@ class Settings:
 
     @property
     def models(self) -> int:
-        """Shadow models to train: as many as were asked for, else as the effort says."""
-        return self.effort.shadows if self.shadows is None else self.shadows
+        """Shadow models to train: as many as were asked for, else as fit into the time, else as the effort says."""
+        return next(n for n in (self.shadows, self.fitted, self.effort.shadows) if n is not None)
+
+    @property
+    def shadows_by(self) -> str:
+        """What decided the number of shadow models: ``"number"``, ``"budget"`` or ``"effort"``."""
+        return "number" if self.shadows is not None else "effort" if self.fitted is None else "budget"
 
 
 def asked(effort: str, slices: Sequence[str], **others: object) -> Settings:

@@ -30,13 +30,28 @@ class Training:
 
     Attributes:
       models: How many.
-      seconds: Time for each, measured on one.
+      seconds: Time for each on one worker, measured on a fleet.
+      duration: Time for all of them.
       reason: Why there are none.
+      decided_by: What decided their number: ``"number"``, ``"budget"`` or ``"effort"``.
+      fleet: Models that are trained together.
+      note: How a fleet is trained.
+      workers: Fleets that are trained at the same time.
+      worker_memory: Most bytes that the worker that trained the measured fleet held; 0 where not known.
     """
 
     models: int = 0
     seconds: float = 0.0
+    duration: float = 0.0
     reason: str = ""
+    decided_by: str = "effort"
+    fleet: int = 2
+    note: str = ""
+    workers: int = 1
+    worker_memory: int = 0
+
+
+NO_TRAINING = Training(reason="none were asked for")
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,9 @@ class Plan:
       queries: Rows that the target would be asked about in all.
       seconds: Estimated time in all.
       shadows: Shadow models that would be trained.
-      seconds_per_shadow: Time for each, on one core, measured on one.
+      seconds_per_shadow: Time for each on one worker, measured on one fleet.
+      training: How they would be trained.
+      signals_size: Bytes that what they say takes on the disk.
     """
 
     rows: tuple[PlanRow, ...]
@@ -87,9 +104,8 @@ class Plan:
     seconds: float
     shadows: int = 0
     seconds_per_shadow: float = 0.0
-
-
-NO_TRAINING = Training(reason="none were asked for")
+    training: Training = NO_TRAINING
+    signals_size: int = 0
 
 
 def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], training: Training = NO_TRAINING) -> Plan:
@@ -117,9 +133,11 @@ def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], traini
         detectable_auc=detectable_auc(m, n, 0.05 / max(1, scored)),
         refused=refused,
         queries=queries,
-        seconds=asking + sum(row.seconds for row in rows) + training.models * training.seconds + 5.0,
+        seconds=asking + sum(row.seconds for row in rows) + training.duration + 5.0,
         shadows=training.models,
         seconds_per_shadow=training.seconds,
+        training=training,
+        signals_size=4 * training.models * (m + n),
     )
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from keepmum import _version, _words, instrument
@@ -46,7 +45,7 @@ class Session:
     overlap: Overlap | None
     sizes: dict[str, int]
     trainer: Trainer | str = NONE_ASKED.reason
-    store: Path | None = None
+    store: ShadowStore = field(default_factory=ShadowStore)
     fleet: Fleet = NONE_ASKED
     ledger: dict[str, Ledger] = field(default_factory=dict)
 
@@ -67,8 +66,9 @@ class Session:
         return planned(self.attacks, self.settings, self.trainer)
 
     def _settings(self) -> dict[str, Any]:
-        settings = {**asdict(self.settings), "effort": str(self.settings.effort), "shadows": self.shadows}
-        return {**settings, "slices": list(self.settings.slices)}
+        asked = self.settings
+        settings = {**asdict(asked), "effort": str(asked.effort), "shadows": self.shadows}
+        return {**settings, "slices": list(asked.slices), "shadows_by": asked.shadows_by}
 
     def manifest(self) -> dict[str, Any]:
         """What the run folder says about this audit."""
@@ -90,8 +90,8 @@ class Session:
         progress(1, total, "positive control")
         checks["positive_control"] = instrument.positive_control(split, settings.seed)
         began = time.monotonic()
-        self.fleet = self._train(folder, progress, total)
-        ctx = self._context(checks["blind_baseline"], folder)
+        self.fleet = self._train(progress, total)
+        ctx = self._context(checks["blind_baseline"])
         findings = []
         for number, attack in enumerate(self.attacks):
             progress(number + 2 + self.shadows, total, attack.name)
@@ -108,8 +108,8 @@ class Session:
         progress(total, total, "done")
         return self._report(findings, self._checks(checks), exposed)
 
-    def _context(self, blind: Check, folder: RunFolder | None) -> Context:
-        trained = isinstance(self.trainer, Trainer) and self.shadows > 0 and not self.fleet.out_of_time
+    def _context(self, blind: Check) -> Context:
+        trained = isinstance(self.trainer, Trainer) and self.shadows > 0 and not self.fleet.unfinished
         return Context(
             seed=self.settings.seed,
             baseline={"auc": blind.metrics["auc"]} if blind.metrics else {},
@@ -120,22 +120,18 @@ class Session:
             shadows=self.fleet.shadows,
             without_shadows=self.fleet.reason,
             trainer=self.trainer if trained and isinstance(self.trainer, Trainer) else None,
-            store=ShadowStore(self._store(folder)),
+            store=self.store,
             ledger=self.ledger,
         )
 
-    def _train(self, folder: RunFolder | None, progress: Progress, total: int) -> Fleet:
+    def _train(self, progress: Progress, total: int) -> Fleet:
         if not isinstance(self.trainer, Trainer) or not isinstance(self.target, ScoreTarget) or not self.shadows:
             return Fleet(reason=self.trainer if isinstance(self.trainer, str) else NONE_ASKED.reason)
 
         def tell(done: int) -> None:
             progress(2 + done, total, f"shadow model {min(done + 1, self.shadows)} of {self.shadows}")
 
-        return collect(self.trainer, self.target, self.split, self.settings, self._store(folder), tell)
-
-    def _store(self, folder: RunFolder | None) -> Path | None:
-        inside = None if folder is None else folder.path / "restricted" / "shadows"
-        return self.store or inside
+        return collect(self.trainer, self.target, self.split, self.settings, self.store, tell)
 
     def _queries_left(self) -> int | None:
         most = self.settings.max_queries
@@ -144,7 +140,7 @@ class Session:
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         uses_shadows, limit = isinstance(attack, ShadowAttack), self.settings.seconds
-        if uses_shadows and self.fleet.out_of_time:
+        if uses_shadows and self.fleet.unfinished:
             return _unplayed(attack, Outcome.SKIPPED, self.fleet.reason)
         if limit is not None and elapsed > limit:
             return _unplayed(attack, Outcome.SKIPPED, f"the budget of {limit:g} s was spent")

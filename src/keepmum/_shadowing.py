@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from keepmum._asked import Settings
 from keepmum.attacks import Attack
 from keepmum.attacks.membership import ShadowAttack
 from keepmum.data import Split
-from keepmum.errors import BudgetError, ConfigError, TargetError
+from keepmum.errors import BudgetError, ConfigError, TargetError, WorkerError
 from keepmum.findings import Check
 from keepmum.shadows import Shadows, ShadowStore, fidelity, scaled_logit
 from keepmum.targets import ScoreTarget, Target
 from keepmum.training import Trainer, as_trainer
+
+FEWEST = 4
+"""Fewer shadow models than this are not worth their time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +31,13 @@ class Fleet:
       shadows: What they say about the audited records.
       check: Whether they behave as the target does.
       reason: Why there are none.
-      out_of_time: Whether the budget was spent before they were whole.
+      unfinished: Whether the same audit, begun again, would go on with them: time or workers ran out.
     """
 
     shadows: Shadows | None = None
     check: Check | None = None
     reason: str = ""
-    out_of_time: bool = False
+    unfinished: bool = False
 
     @property
     def doubt(self) -> str:
@@ -43,6 +45,11 @@ class Fleet:
         if self.check is None or self.check.passed:
             return ""
         return f"the shadow models are not like the target. {self.check.explanation}"
+
+
+def none_fit(settings: Settings) -> str:
+    """Why there are no shadow models where time is short."""
+    return f"fewer than {FEWEST} fit into the budget of {settings.seconds:g} s; --shadows {FEWEST} trains them anyway"
 
 
 NONE_ASKED = Fleet(reason="none were asked for; audit with shadows=16, or --shadows 16")
@@ -55,10 +62,18 @@ class Recipe:
     Attributes:
       trainer: A trainer or an estimator; the target's own estimator if None.
       folder: Where signals are kept; in the run folder if None.
+      run: The run folder, if there is one.
     """
 
     trainer: Any = None
     folder: Path | None = None
+    run: Path | None = None
+
+    @cached_property
+    def store(self) -> ShadowStore:
+        """Where signals are kept, in memory if nothing else was said."""
+        inside = None if self.run is None else self.run / "restricted" / "shadows"
+        return ShadowStore(self.folder or inside)
 
     def resolve(self, target: Target, settings: Settings) -> Trainer | str:
         """The trainer, or why there is none; what was asked for and cannot be had is an error.
@@ -67,7 +82,7 @@ class Recipe:
           ConfigError: A trainer was given, or the target is one, that cannot be used.
         """
         if not settings.models:
-            return NONE_ASKED.reason
+            return NONE_ASKED.reason if settings.fitted is None else none_fit(settings)
         if not isinstance(target, ScoreTarget):
             return f"{target.access} access is not enough for them"
         if self.trainer is not None:
@@ -93,7 +108,7 @@ def collect(
     target: ScoreTarget,
     split: Split,
     settings: Settings,
-    folder: Path | None,
+    store: ShadowStore,
     tell: Callable[[int], None],
 ) -> Fleet:
     """Train what is missing, and compare the shadow models with the target.
@@ -103,7 +118,7 @@ def collect(
       target: Who is audited.
       split: The audited records, which the shadow models are trained on halves of.
       settings: How many, which seed, how long.
-      folder: Where signals are kept, or None.
+      store: Where signals are kept.
       tell: Called with the number of models that are done.
 
     Raises:
@@ -117,20 +132,11 @@ def collect(
             raise BudgetError(f"the budget of {settings.seconds:g} s was spent; {done} of {total} shadow models exist")
 
     try:
-        shadows = ShadowStore(folder).collect(trainer, split.pool, settings.models, settings.seed, check_time)
-    except BudgetError as err:
-        return Fleet(reason=str(err), out_of_time=True)
+        shadows = store.collect(trainer, split.pool, settings.models, settings.seed, check_time)
+    except (BudgetError, WorkerError) as err:
+        return Fleet(reason=str(err), unfinished=True)
     except TargetError as err:
         if settings.shadows is not None:
             raise
         return Fleet(reason=str(err))
     return Fleet(shadows, fidelity(shadows, scaled_logit(target, split.pool), split.is_member))
-
-
-def seconds_per_model(trainer: Trainer, split: Split, seed: int) -> float:
-    """Time that one shadow model takes, measured on one."""
-    half = np.random.default_rng([seed, 0x706C616E]).permutation(len(split.pool))[: len(split.pool) // 2]
-    began = time.perf_counter()
-    model = trainer.train(split.pool.take(np.sort(half)), seed)
-    scaled_logit(model, split.pool, unknown=True)
-    return time.perf_counter() - began

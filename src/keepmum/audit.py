@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from keepmum._asked import Settings, asked
-from keepmum._plan import Plan, Training, draw_up
+from keepmum._fitting import fitted, foreseen
+from keepmum._plan import Plan, draw_up
 from keepmum._session import Progress, Session
-from keepmum._shadowing import Recipe, planned, seconds_per_model
+from keepmum._shadowing import Recipe
 from keepmum.attacks import Attack, choose
 from keepmum.data import Records, Split, as_records
 from keepmum.overlap import remove_overlap
@@ -21,7 +22,6 @@ from keepmum.targets import LabelTarget, RegressionTarget, Target, as_target
 from keepmum.targets._base import answers
 from keepmum.targets._remembered import remembered
 from keepmum.targets.averaged import averaged
-from keepmum.training import Trainer
 
 
 def audit(
@@ -69,10 +69,12 @@ def audit(
       max_queries: Most rows that the model may be asked about; people are sampled to fit.
       repeats: How often the model is asked for every answer, where its answers are noisy: the mean is attacked (of
         labels, the most frequent). Every time counts as a query.
-      seconds: No further attack is begun after this time.
+      seconds: No further attack is begun after this time, and as many shadow models are trained as fit into it, up to
+        those of the effort, where their number is not given.
       trainer: How the model was trained, for shadow models: an estimator or a `keepmum.training.Trainer`; the
         model itself if it is an estimator.
-      shadows: Shadow models to train, an even number; by effort if None: none, 8 or 64.
+      shadows: Shadow models to train, an even number; by effort if None: none, 8 or 64. They are trained
+        one fleet after another, or where `keepmum.training.engine` or ``joblib.parallel_config`` says.
       shadow_store: Folder where what shadow models say is kept; in the run folder unless given.
       out: Run folder. What is finished is kept there, and the same call goes on where it stopped.
       progress: Called with units done, units in all, and what is done next.
@@ -101,7 +103,7 @@ def audit(
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes, probe=split.pool)
-    recipe = Recipe(trainer, None if shadow_store is None else Path(shadow_store))
+    recipe = Recipe(trainer, *(None if path is None else Path(path) for path in (shadow_store, out)))
     under_way = _prepare(target, split, settings, chosen, dict(source or {}), recipe)
     folder = None if out is None else RunFolder(Path(out), under_way.key)
     if folder is not None:
@@ -124,23 +126,25 @@ def plan(
     max_queries: int | None = None,
     repeats: int = 1,
     effort: str = "standard",
+    seconds: float | None = None,
     trainer: Any = None,
     shadows: int | None = None,
+    shadow_store: str | Path | None = None,
 ) -> Plan:
     """Tell what `audit` would do with these arguments: attacks, queries, time, and what the sample can resolve.
 
-    The model is asked about a few rows, to learn how long an answer takes; of shadow models, one is
-    trained.
+    The model is asked about a few rows, to learn how long an answer takes; of shadow models, one fleet is trained, and
+    kept if there is a ``shadow_store``.
     """
     chosen = choose(attacks)
     split = _split(members, nonmembers, population)
     target = averaged(as_target(model, split.pool.y, classes, probe=split.pool), repeats)
-    settings = asked(effort, (), seed=seed, max_queries=max_queries, shadows=shadows, repeats=repeats)
+    limits = {"max_queries": max_queries, "seconds": seconds, "shadows": shadows, "repeats": repeats}
+    settings = asked(effort, (), seed=seed, **limits)
     clean = _fit_queries(remove_overlap(split)[0], settings)
-    recipe = Recipe(trainer).resolve(target, settings)
-    models = planned(chosen, settings, recipe)
-    each = seconds_per_model(recipe, clean, seed) if isinstance(recipe, Trainer) and models else 0.0
-    return draw_up(target, clean, chosen, Training(models, each, recipe if isinstance(recipe, str) else ""))
+    recipe = Recipe(trainer, None if shadow_store is None else Path(shadow_store))
+    training = foreseen(settings, chosen, recipe.resolve(target, settings), clean.pool, recipe)
+    return draw_up(target, clean, chosen, training)
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:
@@ -172,7 +176,9 @@ def _prepare(
     if clean.population is not None:
         answers(known, clean.population)
     comparable = overlap if len(clean.members.columns) else None
-    return Session(known, clean, settings, attacks, source, comparable, sizes, trainer, recipe.folder)
+    settings = fitted(settings, attacks, trainer, clean.pool, recipe)
+    trainer = recipe.resolve(known, settings)
+    return Session(known, clean, settings, attacks, source, comparable, sizes, trainer, recipe.store)
 
 
 def _fit_queries(split: Split, settings: Settings) -> Split:

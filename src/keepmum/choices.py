@@ -21,6 +21,14 @@ class Effort(StrEnum):
         return {"quick": 0, "standard": 8, "thorough": 64}[self.value]
 
 
+class EngineName(StrEnum):
+    """Where shadow models are trained: on this machine, or on a cluster of Dask or Ray."""
+
+    LOCAL = "local"
+    DASK = "dask"
+    RAY = "ray"
+
+
 class Doubt(StrEnum):
     """What a gate does when the numbers cannot decide: stop (exit 3), go on with a warning, go on."""
 

@@ -9,7 +9,8 @@
     ├── MissingExtraError     an optional package is not installed
     ├── NotApplicableError    an attack cannot be played against this target or data
     ├── NotResolvableError    the sample is too small for what was asked
-    └── BudgetError           the query budget is spent
+    ├── BudgetError           the query budget is spent
+    └── WorkerError           workers were lost again and again
 
 Every message says what was expected, what came, and what to do next, in one line.
 """
@@ -61,3 +62,7 @@ class NotResolvableError(KeepmumError):
 
 class BudgetError(KeepmumError):
     """The query budget is spent; answers obtained so far are kept."""
+
+
+class WorkerError(KeepmumError):
+    """Workers that train shadow models were lost again and again; what is finished is kept."""

@@ -47,8 +47,8 @@ class RunFolder:
                 f"{self.path} holds another audit (other model, records or settings): choose another folder, or "
                 "remove it"
             )
-        if known is None and self.path.is_dir() and any(self.path.iterdir()):
-            raise ConfigError(f"{self.path} is not empty and holds no audit: choose another folder")
+        if known is None:
+            check_free(self.path)
         try:
             (self.path / "restricted").mkdir(parents=True, exist_ok=True)
             (self.path / "restricted").chmod(0o700)
@@ -104,6 +104,18 @@ class RunFolder:
             return None
         with np.load(path, allow_pickle=False) as stored:
             return Ledger(stored["ids"], stored["is_member"], stored["scores"])
+
+
+def check_free(path: Path) -> None:
+    """Make sure that an audit may begin here.
+
+    The first shadow models may be there already: they are trained before the audit knows how many will fit.
+
+    Raises:
+      ConfigError: The folder holds something else.
+    """
+    if path.is_dir() and any(inside.name != "restricted" for inside in path.iterdir()):
+        raise ConfigError(f"{path} is not empty and holds no audit: choose another folder")
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from keepmum.choices import Doubt, Effort
+from keepmum.choices import Doubt, Effort, EngineName
 from keepmum.errors import ConfigError
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -85,14 +85,17 @@ class EffortSettings(Section):
 
     seed: int = Field(default=0, ge=0, description="Seed of everything random; the same seed gives the same report.")
     jobs: int | None = Field(
-        default=None, ge=1, description="Processor cores to use; shadow models are trained one at a time unless said."
+        default=None,
+        ge=1,
+        description="Processor cores to use; shadow models are trained one fleet at a time unless said.",
     )
     effort: Effort = Field(default=Effort.STANDARD, description="How much work the audit may cost.")
     budget: Annotated[float | None, BeforeValidator(seconds), Parameter(metavar="DURATION")] = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Time to stop after, such as 90s, 15m or 1h30m; the rest is skipped.",
+        description="Time to stop after, such as 90s, 15m or 1h30m: decides how many shadow models are trained, and "
+        "what is not begun by then is skipped.",
     )
 
 
@@ -119,6 +122,11 @@ class AuditSettings(EffortSettings):
     shadow_store: Path | None = Field(
         default=None,
         description="Folder where what shadow models say is kept between runs; in the run folder unless said.",
+    )
+    engine: EngineName = Field(default=EngineName.LOCAL, description="Where shadow models are trained.")
+    address: str | None = Field(
+        default=None,
+        description="Scheduler of the cluster of --engine dask or ray; a cluster on this machine unless said.",
     )
     out: Path | None = Field(default=None, description="Folder of the run; .keepmum/runs/… unless said.")
 

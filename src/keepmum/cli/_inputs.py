@@ -14,7 +14,7 @@ from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
     from keepmum.data import Records
-    from keepmum.settings import AuditSettings, DataSettings, Settings, TargetSettings
+    from keepmum.settings import AuditSettings, DataSettings, EffortSettings, Settings, TargetSettings
     from keepmum.targets import Target
 
 READING = "reading the model and the records"
@@ -139,7 +139,9 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
     asked = settings.model_dump(
         mode="json", include={"target": {"allow_pickle", "classes"}, "data": {"label", "slices"}}
     )
-    asked["audit"] = settings.audit.model_dump(mode="json", exclude={"out", "jobs", "shadow_store"})
+    asked["audit"] = settings.audit.model_dump(
+        mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address"}
+    )
     asked["keepmum"] = keepmum.__version__
     asked["files"] = {role: _sha256(path) for role, path in sorted(files.items())}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -168,13 +170,23 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 @contextmanager
-def cores(jobs: int | None) -> Iterator[None]:
-    """Keep everything inside to so many processor cores."""
-    if jobs is None:
-        yield
-        return
-    import joblib
-    from threadpoolctl import threadpool_limits
+def cores(how: EffortSettings) -> Iterator[None]:
+    """Keep everything inside to so many processor cores, and train shadow models where it was said.
 
-    with joblib.parallel_config(n_jobs=jobs), threadpool_limits(jobs):
-        yield
+    Raises:
+      ConfigError: The engine cannot be used like this.
+      MissingExtraError: It is not installed.
+    """
+    from keepmum.settings import AuditSettings
+    from keepmum.training import engine
+
+    name, address = (how.engine, how.address) if isinstance(how, AuditSettings) else ("local", None)
+    with engine(name, address, how.jobs):
+        if how.jobs is None:
+            yield
+            return
+        import joblib
+        from threadpoolctl import threadpool_limits
+
+        with joblib.parallel_config(n_jobs=how.jobs), threadpool_limits(how.jobs):
+            yield

@@ -55,7 +55,7 @@ def audit(
         case = read_case(settings, scores)
     out = settings.audit.out or _folder(case, terminal)
     terminal.detail(f"{len(case.members):,} members, {len(case.nonmembers):,} non-members; run folder {out}")
-    with cores(settings.audit.jobs):
+    with cores(settings.audit):
         try:
             report = measure(case, out, terminal)
         except KeyboardInterrupt:

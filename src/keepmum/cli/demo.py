@@ -35,7 +35,7 @@ def demo(
     """
     terminal = common.terminal
     folder = out or new_run()
-    with cores(how.jobs):
+    with cores(how):
         terminal.say(f"Training two models on {PEOPLE // 2:,} of {PEOPLE:,} people (UCI Adult, CC BY 4.0) …")
         members, others, models = train(how.seed)
         reports: dict[str, Report] = {}

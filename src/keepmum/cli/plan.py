@@ -40,7 +40,7 @@ def plan(
         ticker(0, 0, READING)
         case = read_case(settings, scores)
     options = {name: case.options[name] for name in ("attacks", "seed", "max_queries", "repeats", "effort", "shadows")}
-    with cores(settings.audit.jobs):
+    with cores(settings.audit):
         made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
     _show(made, terminal)
     if common.json:

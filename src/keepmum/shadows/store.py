@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
+import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,21 @@ from keepmum import _version
 from keepmum._encode import row_keys
 from keepmum.data import Records
 from keepmum.errors import ConfigError
+from keepmum.shadows import _cabinet
 from keepmum.shadows._fleet import Shadows
 from keepmum.shadows._pairs import balanced_pairs
 from keepmum.shadows._signal import SCALED_LOGIT, Signal
+from keepmum.shadows._unit import Cost, Pair, Work, train_unit
 from keepmum.training import Trainer
+from keepmum.training.engines import Shared, as_they_come
 
-VERSION = 2
+VERSION = 3
 """Version of what is stored; a change makes everything stored before unknown."""
 STALE = 24 * 3600.0
 """Seconds after which a file that was never finished is taken away."""
+
+NOTABLE = 0.8
+"""Share of the time noted for a recipe below which a shorter one is noted instead."""
 
 Tell = Callable[[int, int], None]
 
@@ -36,15 +42,16 @@ class ShadowStore:
     """Signals of shadow models in a folder; models are never kept.
 
     One file holds one balanced pair: ``(2, n)`` scaled logits as float32, or ``(2, n, d)`` of another signal. Its name
-    is the SHA-256 of the signal's name, the trainer's key, the records, who was trained on whom, the seeds, and the
-    versions of the store and of keepmum. A file is whole or absent, so that a killed audit goes on with what is
+    is made of SHA-256 digests of the signal's name, the trainer's key, the records, who was trained on whom, the seeds,
+    and the versions of the store and of keepmum. A file is whole or absent, so that a killed audit goes on with what is
     missing, and two audits may share a folder.
 
     Attributes:
-      folder: Where signals are kept, or None to keep them in memory only.
+      folder: Where signals are kept, or None to keep them in memory only, as long as this object lives.
     """
 
     folder: Path | None = None
+    _memory: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def collect(
         self,
@@ -57,7 +64,8 @@ class ShadowStore:
     ) -> Shadows:
         """Signals of so many shadow models, training those that are missing.
 
-        Pairs are trained by joblib: ``joblib.parallel_config`` decides where, one after another unless it is used.
+        Fleets are trained where `keepmum.training.engine` or ``joblib.parallel_config`` says, one after another unless
+        one is used, and kept in the order in which they are finished.
 
         Args:
           trainer: The recipe.
@@ -70,27 +78,48 @@ class ShadowStore:
         Raises:
           ConfigError: An odd number of models, or a folder that cannot be written.
           TargetError: Training failed.
+          WorkerError: Workers were lost again and again; what is finished is kept.
         """
         if models < 2 or models % 2:
             raise ConfigError(f"expected an even number of shadow models, at least 2, got {models}")
         self._open()
-        fingerprint = _fingerprint(trainer, records, seed, signal)
-        pairs = list(balanced_pairs(len(records), models // 2, seed))
-        keys = [_key(fingerprint, mask, seeds) for mask, seeds in pairs]
-        found = {number: kept for number, key in enumerate(keys) if (kept := self._load(key, len(records))) is not None}
-        missing = [number for number in range(len(pairs)) if number not in found]
-        tell = tell or (lambda done, total: None)
-        tell(2 * len(found), models)
-        each = max(1, trainer.fleet_size // 2)
-        fleets = [missing[i : i + each] for i in range(0, len(missing), each)]
-        trained = _train(trainer, records, [[pairs[i] for i in fleet] for fleet in fleets], signal)
-        for fleet, signals in zip(fleets, trained, strict=True):
-            for number, pair in zip(fleet, signals, strict=True):
-                found[number] = self._keep(keys[number], pair)
+        name, keys, pairs = self._named(trainer, records, models, seed, signal)
+        with self._in_use(name):
+            found = self._found(keys, len(records))
+            missing = [number for number in range(len(pairs)) if number not in found]
+            tell = tell or (lambda done, total: None)
             tell(2 * len(found), models)
+            work = Work(trainer, records, signal)
+            each = max(1, trainer.fleet_size // 2)
+            fleets = [missing[i : i + each] for i in range(0, len(missing), each)]
+            units = [[pairs[i] for i in fleet] for fleet in fleets]
+            with closing(as_they_come(train_unit, Shared(work), units)) as trained:
+                for done, unit in trained:
+                    self._label(name, work, unit.cost)
+                    for number, pair in zip(fleets[done], unit.signals, strict=True):
+                        found[number] = self._keep(keys[number], pair)
+                    tell(2 * len(found), models)
+            self._touch(name)
         ids = np.arange(len(records)) if records.ids is None else records.ids
         rows = [found[number][side] for number in range(len(pairs)) for side in (0, 1)]
         return Shadows(ids, rows, np.concatenate([mask for mask, _ in pairs]), records.y)
+
+    def at_hand(self, trainer: Trainer, records: Records, models: int, seed: int) -> int:
+        """Shadow models that need not be trained: those before the first pair that is missing."""
+        _, keys, _ = self._named(trainer, records, models, seed, SCALED_LOGIT)
+        found = self._found(keys, len(records))
+        return 2 * next((number for number in range(len(keys)) if number not in found), len(keys))
+
+    def cost(self, trainer: Trainer, records: Records, seed: int) -> Cost | None:
+        """What a shadow model of this recipe took when the first of them were trained; None if none were."""
+        return self._cost(_fingerprint(trainer, records, seed, SCALED_LOGIT)[:16])
+
+    def _named(
+        self, trainer: Trainer, records: Records, models: int, seed: int, signal: Signal
+    ) -> tuple[str, list[str], list[Pair]]:
+        fingerprint = _fingerprint(trainer, records, seed, signal)
+        pairs = list(balanced_pairs(len(records), models // 2, seed))
+        return fingerprint[:16], [_key(fingerprint, mask, seeds) for mask, seeds in pairs], pairs
 
     def _open(self) -> None:
         if self.folder is None:
@@ -103,9 +132,20 @@ class ShadowStore:
         except OSError as err:
             raise ConfigError(f"cannot write the folder of shadow signals {self.folder} ({err.strerror})") from err
 
+    def _in_use(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.folder is None else _cabinet.in_use(self.folder, name)
+
+    def _touch(self, name: str) -> None:
+        if self.folder is not None:
+            _cabinet.touch(self.folder, name)
+
+    def _found(self, keys: list[str], records: int) -> dict[int, NDArray[np.float32]]:
+        return {number: kept for number, key in enumerate(keys) if (kept := self._load(key, records)) is not None}
+
     def _load(self, key: str, records: int) -> NDArray[np.float32] | None:
         if self.folder is None:
-            return None
+            there: NDArray[np.float32] | None = self._memory.get(key)
+            return there
         try:
             kept = np.load(self.folder / f"{key}.npy", mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
@@ -113,20 +153,42 @@ class ShadowStore:
         return kept if kept.shape[:2] == (2, records) and kept.dtype == np.float32 else None
 
     def _keep(self, key: str, signals: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Write one pair, whole or not at all."""
+        """Write one pair, whole or not at all, and return it as it is read."""
         if self.folder is None:
+            self._memory[key] = signals
             return signals
-        path = self.folder / f"{key}.npy"
-        partial = self.folder / f"{key}-{secrets.token_hex(4)}.partial"
+        content = io.BytesIO()
+        np.save(content, signals, allow_pickle=False)
+        _cabinet.write_whole(self.folder / f"{key}.npy", content.getbuffer())
+        kept = self._load(key, signals.shape[1])
+        return signals if kept is None else kept
+
+    def _label(self, name: str, work: Work, cost: Cost) -> None:
+        """Say in words what follows. The least time is the recipe's: the first fleet also pays for what it loads."""
+        known = self._cost(name)
+        if known is not None and cost.seconds > known.seconds * NOTABLE:
+            return
+        facts = {"recipe": _summary(work.trainer), "signal": work.signal.name, "records": len(work.records)}
+        facts |= {"keepmum": _version.__version__, "seconds": round(cost.seconds, 6), "memory": cost.memory}
+        if self.folder is None:
+            self._memory[name] = facts
+        else:
+            _cabinet.write_label(self.folder, name, facts)
+
+    def _cost(self, name: str) -> Cost | None:
+        label = self._memory.get(name) if self.folder is None else _cabinet.read_label(self.folder, name)
         try:
-            with partial.open("wb") as file:
-                np.save(file, signals, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as err:
-            raise ConfigError(f"cannot keep shadow signals in {self.folder} ({err.strerror})") from err
-        return signals
+            return None if label is None else Cost(float(label["seconds"]), int(label["memory"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def _summary(trainer: Trainer) -> str:
+    """What a recipe is called; its parameters may hold what is nobody's business, such as a vocabulary."""
+    inner: Any = getattr(trainer, "estimator", None)
+    steps = [step for _, step in inner.steps] if hasattr(inner, "steps") else [inner]
+    parts = " + ".join(type(step).__name__ for step in steps if step is not None)
+    return f"{type(trainer).__name__} {parts or getattr(trainer, 'name', '')}".strip()
 
 
 def _fingerprint(trainer: Trainer, records: Records, seed: int, signal: Signal) -> str:
@@ -140,28 +202,4 @@ def _fingerprint(trainer: Trainer, records: Records, seed: int, signal: Signal) 
 def _key(fingerprint: str, mask: NDArray[np.bool_], seeds: tuple[int, int]) -> str:
     seen = hashlib.sha256(f"{fingerprint} {seeds}".encode())
     seen.update(np.packbits(mask).tobytes())
-    return seen.hexdigest()
-
-
-Pair = tuple[NDArray[np.bool_], tuple[int, int]]
-
-
-def _train(trainer: Trainer, records: Records, fleets: list[list[Pair]], signal: Signal) -> Any:
-    """Signals of each fleet, as they come, in order."""
-    if not fleets:
-        return iter(())
-    import joblib
-
-    parallel = joblib.Parallel(return_as="generator")
-    return parallel(joblib.delayed(train_fleet)(trainer, records, fleet, signal) for fleet in fleets)
-
-
-def train_fleet(
-    trainer: Trainer, records: Records, fleet: list[Pair], signal: Signal = SCALED_LOGIT
-) -> NDArray[np.float32]:
-    """Train some pairs and ask the models about everybody: ``(pairs, 2, n)`` scaled logits, or ``(pairs, 2, n, d)``."""
-    masks = np.concatenate([mask for mask, _ in fleet])
-    seeds = [seed for _, pair in fleet for seed in pair]
-    models = trainer.train_fleet(records, masks, seeds)
-    rows = np.stack([signal.ask(model, records).astype(np.float32) for model in models])
-    return rows.reshape(len(fleet), 2, *rows.shape[1:])
+    return f"{fingerprint[:16]}-{seen.hexdigest()}"

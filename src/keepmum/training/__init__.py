@@ -1,8 +1,9 @@
 """Training procedures: how a model like the target is made, so that an attacker can make more of them."""
 
 from keepmum.training._base import Trainer, as_trainer
+from keepmum.training.engines import engine
 from keepmum.training.function import FunctionTrainer
 from keepmum.training.sklearn import SklearnTrainer
 from keepmum.training.torch import TorchTrainer
 
-__all__ = ["FunctionTrainer", "SklearnTrainer", "TorchTrainer", "Trainer", "as_trainer"]
+__all__ = ["FunctionTrainer", "SklearnTrainer", "TorchTrainer", "Trainer", "as_trainer", "engine"]
