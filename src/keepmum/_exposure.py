@@ -127,6 +127,7 @@ def _sentence(quantiles: Mapping[str, float], certain: float | None) -> str:
         if share != "0.5"
     )
     sure = "fewer than ten members are" if certain is None else f"{100 * certain:.1f} % of the members are"
+    sure = sure if certain != 0 else "no member is"
     return (
         "Shown one model that was trained on a record and one that was not, an attacker who names the surer one is "
         f"right in {100 * quantiles['0.5']:.0f} of 100 cases for the median member (50 is guessing)"
