@@ -44,9 +44,25 @@ def tpr(mine: np.ndarray, theirs: np.ndarray, rate: float) -> float:
     return float((mine > threshold_at_fpr(theirs, rate)).mean())
 
 
-def cpu_seconds() -> float:
-    """CPU seconds of this process and of its finished children."""
-    return sum(os.times()[:4])
+def family() -> tuple[float, float]:
+    """CPU seconds and resident MiB of this process and everything below it, also of those that ended."""
+    parents: dict[int, int] = {}
+    used: dict[int, float] = {}
+    held: dict[int, float] = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "stat").read_text().rpartition(")")[2].split()
+            pages = int((place / "statm").read_text().split()[1])
+        except (OSError, IndexError):
+            continue
+        number = int(place.name)
+        parents[number] = int(words[1])
+        used[number] = sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
+        held[number] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    inside = {os.getpid()}
+    while more := {n for n, parent in parents.items() if parent in inside} - inside:
+        inside |= more
+    return sum(used[n] for n in inside), sum(held[n] for n in inside)
 
 
 def parser(text: str | None) -> argparse.ArgumentParser:
@@ -62,8 +78,9 @@ def table(title: str, head: list[str], rows: list[list[Any]], note: str = "") ->
     cells = [head, *[[_cell(value) for value in row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     print(f"\n{title}")
-    for row in cells:
-        print("  ".join(word.ljust(w) if i == 0 else word.rjust(w) for i, (word, w) in enumerate(zip(row, widths))))
+    for first, *others in cells:
+        words = (word.rjust(width) for word, width in zip(others, widths[1:], strict=True))
+        print("  ".join([first.ljust(widths[0]), *words]))
     if note:
         print(note)
     return {"title": title, "head": head, "rows": cells[1:], "note": note}

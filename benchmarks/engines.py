@@ -12,15 +12,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Bars, at_least, finish, parser, table
+from common import Bars, at_least, family, finish, parser, table
 
 ENGINES = {
     "one after another": ("local", 1, ""),
@@ -28,26 +26,6 @@ ENGINES = {
     "dask, 2 workers": ("dask", 2, "distributed"),
     "ray, 2 workers": ("ray", 2, "ray"),
 }
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def family() -> tuple[float, float]:
-    """CPU seconds and resident MiB of this process and everything below it, also of those that ended."""
-    parents, used, held = {}, {}, {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (place / "stat").read_text().rpartition(")")[2].split()
-            pages = int((place / "statm").read_text().split()[1])
-        except (OSError, IndexError):
-            continue
-        number = int(place.name)
-        parents[number] = int(words[1])
-        used[number] = sum(map(int, words[11:15])) / TICKS
-        held[number] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-    inside = {os.getpid()}
-    while more := {n for n, parent in parents.items() if parent in inside} - inside:
-        inside |= more
-    return sum(used[n] for n in inside), sum(held[n] for n in inside)
 
 
 def work(name: str, jobs: int, models: int, trees: int, rows: int) -> dict[str, Any]:

@@ -45,7 +45,7 @@ NOTE = (
     "CPU seconds of training, signals and scoring, one thread, median of the rounds. MiB: highest resident memory of "
     "the process, and its rise during the work. Peers train scikit-learn's MLPClassifier; so does `keepmum, "
     "MLPClassifier`; `keepmum, TorchTrainer` trains the same network from the same distribution of first weights with "
-    "the same optimizer, epochs and batches, and attacks the same target. sacroml gets float64, as it fails on float32. "
+    "the same optimizer, epochs and batches, and attacks the same target. sacroml gets float64: it fails on float32. "
     "One target: AUC is uncertain by about 0.01, and TPR@0.1 % rests on {few} of the non-members, too few for a report."
 )
 
@@ -92,7 +92,8 @@ def write_task(folder: Path, X: np.ndarray, y: np.ndarray, shadows: int) -> np.n
     weights = {f"w{i}": w for i, w in enumerate(model.coefs_)} | {f"b{i}": b for i, b in enumerate(model.intercepts_)}
     np.savez(folder / "task.npz", X=X, y=y, member=member, **weights)
     (folder / "recipe.json").write_text(json.dumps({"model": RECIPE, "shadows": shadows}))
-    print(f"target: accuracy {model.score(X[member], y[member]):.3f} on members, {model.score(X[~member], y[~member]):.3f}")
+    right = [model.score(X[side], y[side]) for side in (member, ~member)]
+    print(f"target: accuracy {right[0]:.3f} on members, {right[1]:.3f} on the others")
     return member
 
 
@@ -103,9 +104,8 @@ def run(tool: str, python: Path | str, folder: Path) -> dict[str, Any]:
     if tool not in OURS:
         environ.pop("PYTHONPATH", None)
     before = os.times()
-    done = subprocess.run(
-        [str(python), str(script), str(folder), tool], env=environ, cwd=folder, capture_output=True, text=True, check=False
-    )
+    words = [str(python), str(script), str(folder), tool]
+    done = subprocess.run(words, env=environ, cwd=folder, capture_output=True, text=True, check=False)
     after = os.times()
     if done.returncode:
         raise SystemExit(f"{tool} failed:\n{done.stderr[-2000:]}")
@@ -141,7 +141,7 @@ def rows(results: dict[str, dict[str, Any]], member: np.ndarray) -> list[list[An
     return lines
 
 
-HEAD = ["tool", "attack", "training, s", "scoring, s", "CPU s", "whole process, s", "MiB", "AUC", "TPR@1 %", "TPR@0.1 %"]
+HEAD = ["tool", "attack", "training", "scoring", "CPU s", "whole process", "MiB", "AUC", "TPR@1 %", "TPR@0.1 %"]
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def mlp(width: int) -> Trainer:
     except ImportError:
         from sklearn.neural_network import MLPClassifier
 
-        recipe = {"solver": "sgd", "learning_rate_init": 0.05, "momentum": 0.9, "nesterovs_momentum": False, "alpha": 0.0}
+        recipe = {"solver": "sgd", "learning_rate_init": 0.05, "nesterovs_momentum": False, "alpha": 0.0}
         return SklearnTrainer(MLPClassifier((128,), batch_size=50, max_iter=100, n_iter_no_change=100, **recipe))
 
     def build() -> torch.nn.Module:
@@ -216,7 +216,8 @@ def main() -> None:
     bars: Bars = {}
     tables, rows, curves = [], [], {}
     for name in (task for task in chosen.only if task != "canaries"):
-        task = network(chosen.data, 4000, 0.1 if chosen.data is None else 0.0) if name == "network" else adult(name, count)
+        wrong = 0.1 if chosen.data is None else 0.0
+        task = network(chosen.data, 4000, wrong) if name == "network" else adult(name, count)
         everyone, cost, right = fleet(task, models)
         power = powers(everyone, sizes, targets, np.ones(len(task.records), dtype=bool))
         tables.append(shown(task, power, cost, right))

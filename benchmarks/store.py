@@ -1,7 +1,7 @@
 """What shadow models cost once they are trained: scoring, keeping a result, and kills.
 
-    python benchmarks/store.py           50,000 records x 256 models; 20 kills
-    python benchmarks/store.py --quick   10,000 x 64; 4 kills
+python benchmarks/store.py           50,000 records x 256 models; 20 kills
+python benchmarks/store.py --quick   10,000 x 64; 4 kills
 """
 
 from __future__ import annotations
@@ -127,8 +127,10 @@ def main() -> None:
     chosen = options.parse_args()
     bars = {**scoring_bars(chosen.quick), **store_bars(), **kill_bars(chosen.quick)}
     rows = [[name.replace("_", " "), bar["value"], bar["goal"]] for name, bar in bars.items()]
-    note = "LiRA and RMIA in one pass over a memory-mapped matrix; memory beyond the matrix. A kill is `kill -9` of the "
-    note += "process group at a random moment; after the last one the same call goes on, and its `report.json` is held "
+    note = "LiRA and RMIA in one pass over a memory-mapped matrix; memory beyond the matrix. A kill is `kill -9` of "
+    note += (
+        "the process group at a random moment; after the last one the same call goes on, and its `report.json` is held "
+    )
     note += "against that of an audit that nobody killed."
     finish(bars, chosen.json, tables=[table("Scoring, keeping, kills", ["figure", "value", "goal"], rows, note)])
 
