@@ -248,7 +248,9 @@ def draw_histogram(axes: Axes, curve: Curve, palette: Palette) -> None:
     axes.stairs(curve.members, curve.edges, color=palette.series[0], lw=1.5, label="members")
     axes.set_xlim(curve.edges[0], curve.edges[-1])
     axes.set_yticks([])
-    axes.set_xticks([curve.edges[0], curve.edges[-1]], ["low", "high"])
+    low, high = axes.set_xticks([curve.edges[0], curve.edges[-1]], ["low", "high"])
+    low.label1.set_horizontalalignment("left")
+    high.label1.set_horizontalalignment("right")
     frame(axes, palette)
     axes.spines["left"].set_visible(False)
 
