@@ -111,17 +111,35 @@ class TorchTrainer(Trainer):
           TargetError: As for `train`.
         """
         from keepmum.targets.torch import TorchTarget
-        from keepmum.training._torch_data import Seeds, built, device_named, pool_of, quiet
-        from keepmum.training._torch_loop import train_one
+        from keepmum.training._torch_data import Seeds, built, device_named, pool_of
+        from keepmum.training._torch_fleet import trained
 
-        device = device_named(self.device)
-        pool = pool_of(records, built(self.build, 0), self.classes, device)
-        for mask, seed in zip(trained_on, seeds, strict=True):
-            own = Seeds.of(seed)
-            with quiet(device):
-                module = built(self.build, own.weights).to(device)
-                train_one(self, module, pool, np.flatnonzero(mask), own)
+        pool = pool_of(records, built(self.build, 0), self.classes, device_named(self.device))
+        rows = [np.flatnonzero(mask) for mask in trained_on]
+        for module in trained(self, pool, rows, [Seeds.of(seed) for seed in seeds]):
             yield TorchTarget(module, pool.classes, device=self.device)
+
+    @cached_property
+    def _alone(self) -> str | None:
+        """Why models are trained one after another, as far as the module itself tells."""
+        from keepmum.training._torch_data import built, device_named
+        from keepmum.training._torch_fleet import why_alone
+
+        return why_alone(self, built(self.build, 0), device_named(self.device))
+
+    @property
+    def fleet_size(self) -> int:
+        """16 for dense nets, which are trained together, else 2."""
+        from keepmum.training._torch_fleet import FLEET
+
+        return FLEET if self._alone is None else 2
+
+    @property
+    def fleet_note(self) -> str:
+        """Whether a fleet is trained together."""
+        if self._alone is None:
+            return "together: the module is a sequence of dense layers"
+        return f"one after another: {self._alone}"
 
 
 def _check_choices(recipe: TorchTrainer) -> None:
