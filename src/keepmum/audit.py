@@ -104,11 +104,13 @@ def audit(
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes, probe=split.pool)
     recipe = Recipe(trainer, *(None if path is None else Path(path) for path in (shadow_store, out)))
+    progress = progress or (lambda done, total, what: None)
+    progress(0, 0, "getting ready")
     under_way = _prepare(target, split, settings, chosen, dict(source or {}), recipe)
     folder = None if out is None else RunFolder(Path(out), under_way.key)
     if folder is not None:
         folder.open(under_way.manifest())
-    report = under_way.run(folder, progress or (lambda done, total, what: None))
+    report = under_way.run(folder, progress)
     if folder is not None:
         report.save(folder.path)
     return report

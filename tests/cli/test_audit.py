@@ -162,7 +162,11 @@ def test_shadow_models_stop_and_go_on(keepmum, files: Path, monkeypatch: pytest.
 
 
 def test_plan_tells_the_cost_of_shadow_models(keepmum, files: Path) -> None:
-    code, out, err = keepmum("plan", *records(files), "--shadows", "16")
+    code, out, err = keepmum("plan", *records(files), "--shadows", "16", "--attack", "membership/rmia", "--jobs", "2")
     assert code == 0, err
-    assert "16 shadow models at" in out
+    assert "16 shadow models, at " in out
+    assert " s on 2 workers.\nFleets of 2 models, trained one after another: " in out
+    assert "What they say takes 26 kB on the disk; a worker takes about " in out
+    few = ("plan", *records(files), "--budget", "1h", "--attack", "membership/rmia")
+    assert "8 shadow models, as many as fit into the budget, at " in keepmum(*few)[1]
     assert keepmum("plan", *records(files), "--shadows", "5")[0] == 2

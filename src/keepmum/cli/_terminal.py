@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -127,6 +128,7 @@ class Ticker:
         self._over = threading.Event()
         self._state: tuple[int, int, str] = (0, 0, "starting")
         self._began = time.monotonic()
+        self._pace = Pace()
 
     @property
     def _shown(self) -> bool:
@@ -135,7 +137,7 @@ class Ticker:
     def __enter__(self) -> Ticker:
         if self._shown and self._terminal.prose.is_terminal:
             self._bar = _bar(self._terminal.prose)
-            self._task = self._bar.add_task("starting", total=None)
+            self._task = self._bar.add_task("starting", total=None, left="")
             self._bar.start()
         elif self._shown:
             threading.Thread(target=self._speak, daemon=True).start()
@@ -149,30 +151,68 @@ class Ticker:
     def __call__(self, done: int, total: int, what: str) -> None:
         """Take up what an audit reports: units done, units in all, what comes next."""
         self._state = (done, total, what)
+        self._pace.note(done, total, what, time.monotonic())
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=total or None, description=what)
+            self._bar.update(self._task, left=self._left())
         if self._bar is None and total:
             self._terminal.detail(self._line())
 
     def _line(self) -> str:
         done, total, what = self._state
         spent = time.monotonic() - self._began
-        left = f", about {spent * (total - done) / done:.0f} s left" if 0 < done < total else ""
-        return f"{f'{done} of {total} · ' if total else ''}{what} · {spent:.0f} s{left}"
+        left = self._left()
+        return f"{f'{done} of {total} · ' if total else ''}{what} · {spent:.0f} s{f', {left}' if left else ''}"
+
+    def _left(self) -> str:
+        left = self._pace.left(time.monotonic())
+        return "" if left is None else f"about {_spoken(left)} left"
 
     def _speak(self) -> None:
         while not self._over.wait(PLAIN_SECONDS):
             self._terminal.say(self._line())
 
 
+class Pace:
+    """How fast things go, as far as that can be told: shadow models take longer than what comes before and after."""
+
+    def __init__(self) -> None:
+        self._kind = ""
+        self._from: tuple[int, float] = (0, 0.0)
+        self._last: tuple[int, int, float] = (0, 0, 0.0)
+
+    def note(self, done: int, total: int, what: str, now: float) -> None:
+        """Take up what is done; a series such as "shadow model 3 of 8" has a pace and an end of its own."""
+        series = re.fullmatch(r"(.*) (\d+) of (\d+)", what)
+        kind, done, end = (series[1], int(series[2]) - 1, int(series[3])) if series else ("", done, total)
+        if kind != self._kind or not self._last[2]:
+            self._kind, self._from = kind, (done, now)
+        self._last = (done, end, now)
+
+    def left(self, now: float) -> float | None:
+        """Seconds until the end of the series, or of everything; None where nothing has been seen to finish."""
+        done, end, at = self._last
+        first, began = self._from
+        if done <= first or done >= end:
+            return None
+        return max(0.0, (at - began) / (done - first) * (end - done) - (now - at))
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def _bar(console: Console) -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
     )
     return Progress(*columns, console=console, transient=True, expand=True)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from keepmum._plan import Plan
 
 
+ASKED = ("attacks", "seed", "max_queries", "repeats", "effort", "seconds", "shadows", "shadow_store")
+BY = {"number": "", "effort": ", as the effort says", "budget": ", as many as fit into the budget"}
+
+
 def plan(
     model: Model = None,
     /,
@@ -28,7 +32,8 @@ def plan(
 ) -> int:
     """Tell what an audit would play, ask and cost, and what the records can show at all.
 
-    Takes the options of audit. Nothing is attacked and nothing is written.
+    Takes the options of audit. One fleet of shadow models is trained, to learn what they take, and kept if there is a
+    --shadow-store. Nothing is attacked, and nothing else is written.
     """
     from keepmum.audit import plan as make_plan
 
@@ -39,7 +44,7 @@ def plan(
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)
-    options = {name: case.options[name] for name in ("attacks", "seed", "max_queries", "repeats", "effort", "shadows")}
+    options = {name: case.options[name] for name in ASKED}
     with cores(settings.audit):
         made = make_plan(case.model, case.members, case.nonmembers, population=case.population, **options)
     _show(made, terminal)
@@ -67,10 +72,30 @@ def _show(made: Plan, terminal: Terminal) -> None:
         f"(answers are shared), about {made.seconds:.0f} s."
     )
     if made.shadows:
-        terminal.show(
-            f"{made.shadows} shadow models at {made.seconds_per_shadow:.2g} s each on one core are part of that."
-        )
+        _show_training(made, terminal)
     terminal.show(f"These records resolve false positive rates down to {made.resolvable_fpr:.2%}.")
     terminal.show(f"They show an AUC of {made.detectable_auc:.3f} or more in 4 of 5 audits.")
     for metric, why in made.refused.items():
         terminal.show(f"{metric} will be refused: {why}.")
+
+
+def _show_training(made: Plan, terminal: Terminal) -> None:
+    training = made.training
+    several = f"{training.workers} workers" if training.workers > 1 else "one worker"
+    terminal.show(
+        f"{made.shadows} shadow models{BY[training.decided_by]}, at {training.seconds:.2g} s each, are part of that: "
+        f"{training.duration:.0f} s on {several}."
+    )
+    terminal.show(f"Fleets of {training.fleet} models, trained {training.note}.")
+    memory = f"; a worker takes about {_size(training.worker_memory)} of memory" if training.worker_memory else ""
+    terminal.show(f"What they say takes {_size(made.signals_size)} on the disk{memory}.")
+
+
+def _size(count: int) -> str:
+    return (
+        f"{count / 1e9:.1f} GB"
+        if count >= 1e9
+        else f"{count / 1e6:.0f} MB"
+        if count >= 1e6
+        else f"{count / 1e3:.0f} kB"
+    )
