@@ -22,7 +22,7 @@ export MPLBACKEND := Agg
 # Many small models are trained; on few cores, threads within each cost more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo setup quick test check lint docs validity clean
+.PHONY: help demo setup quick test check lint docs validity benchmarks clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ docs: $(DEV)  ## Build the documentation and run the examples in it
 
 validity: $(DEV)  ## Simulate the statistics at full size and rewrite docs/validity.md; takes a while
 	@$(BIN)/python benchmarks/validity.py --write
+
+benchmarks: $(DEV)  ## Measure shadow models, also against other tools, and rewrite docs/benchmarks/shadows.md; an hour
+	@$(BIN)/python benchmarks/shadows.py --peers --write $(if $(DATA),--data "$(DATA)")
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) demo dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

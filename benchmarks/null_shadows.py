@@ -178,7 +178,7 @@ def main() -> None:
             bars |= reached
     note = (
         f"{SIDE} + {SIDE} people, {SHADOWS} shadow models, {runs} runs of each recipe. A leak is p ≤ {LEVEL}: of the "
-        "attack alone, or as the audit reports it, corrected for all attacks by Holm. Of so many attacks alone, some stray by "
+        "attack alone, or as the audit reports it, corrected for all attacks by Holm. Of so many, some stray by "
         "three standard errors, which their bar allows. Seen: share of runs with a leak, each attack alone, when the "
         "model was trained on the members."
     )
