@@ -149,6 +149,21 @@ def lead(power: Powers, one: tuple[str, int], other: tuple[str, int]) -> tuple[n
     return gain.mean(axis=0), gain.std(axis=0, ddof=1) / math.sqrt(len(gain))
 
 
+def behind(power: Powers) -> str:
+    """Where the learned attack is not the strongest with the same number of shadow models."""
+    places = []
+    for size in sorted(size for name, size in power if name == Learned.id):
+        for place, metric in enumerate(("AUC", "TPR")):
+            others = {n: v[:, place].mean() for (n, s), v in power.items() if s == size and n != Learned.id}
+            best = max(others, key=lambda name: others[name])
+            gap = others[best] - power[Learned.id, size][:, place].mean()
+            if gap > 0:
+                places.append(f"{metric} with {size} ({best.split('/')[-1]} is {gap:.4f} ahead)")
+    return "The learned attack is " + (
+        f"not the strongest in {'; '.join(places)}." if places else "the strongest throughout."
+    )
+
+
 def shown(task: Task, power: Powers, cost: float, right: float) -> dict[str, Any]:
     sizes = sorted({size for _, size in power})
     names = [PLAIN, *(attack.name for attack in ATTACKS)]
@@ -160,7 +175,8 @@ def shown(task: Task, power: Powers, cost: float, right: float) -> dict[str, Any
     error = np.max([v.std(axis=0, ddof=1) / math.sqrt(targets) for v in power.values()], axis=0)
     note = (
         f"Mean over {targets} targets, standard errors at most {error[0]:.3f} and {error[1]:.3f}; half of the records "
-        f"are members. {cost:.2f} CPU seconds a model, {right:.1%} of its own records right. {task.trainer.fleet_note}."
+        f"are members. {cost:.2f} CPU seconds a model, {right:.1%} of its own records right; trained "
+        f"{task.trainer.fleet_note}. {behind(power)}"
     )
     title = f"{task.name}, {len(task.records):,} records ({task.what}): AUC / TPR at 1 % FPR"
     return table(title, ["attack", *map(str, sizes)], rows, note)
