@@ -25,6 +25,7 @@ MODULES = (
     "keepmum.report",
     "keepmum.shadows",
     "keepmum.stats",
+    "keepmum.synthetic",
     "keepmum.targets",
     "keepmum.training",
 )

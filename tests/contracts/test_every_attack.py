@@ -22,7 +22,8 @@ ABOUT_THE_SPLIT = {"structural/duplicates"}
 
 
 def lent(attack, pair: zoo.Pair, seed: int = 0) -> Context:
-    return Context(seed=seed, attack=attack.name, shadows=pair.shadows if isinstance(attack, ShadowAttack) else None)
+    shadows = pair.shadows if isinstance(attack, ShadowAttack) else None
+    return Context(seed=seed, attack=attack.name, shadows=shadows, trainer=pair.trainer)
 
 
 def play(attack, pair: zoo.Pair, seed: int = 0) -> Finding | None:
@@ -100,12 +101,17 @@ def test_same_seed_same_finding(attack):
         assert play(attack, first, 7) == play(attack, second, 7)
 
 
+def played_on(attack) -> zoo.Pair:
+    """The first model that an attack can be played on: some need a model of a kind."""
+    return next(pair for pair in zoo.memorizers() if play(attack, pair) is not None)
+
+
 MEMBERSHIP = [a for a in ATTACKS if isinstance(a, MembershipAttack)]
 
 
 @pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
 def test_scores_point_up_for_members(attack):
-    pair = next(p for p in zoo.memorizers() if attack.inapplicable(p.target) is None)
+    pair = played_on(attack)
     _, is_member, scores = attack.scores(pair.target, pair.split, lent(attack, pair))
     assert scores.shape == is_member.shape
     assert np.isfinite(scores).all()
@@ -120,13 +126,15 @@ def test_survives_certainty(attack):
     pair = zoo.Pair(zoo.Lookup(data.members, sure=1.0), data, certain)
     if attack.inapplicable(pair.target):
         pair = zoo.Pair(zoo.LookupValues(data.members), data)
-    finding = attack.run(pair.target, data, lent(attack, pair))
+    finding = play(attack, pair)
+    if finding is None:
+        pytest.skip("played on models of another kind alone")
     assert finding.metrics["auc"].value > 0.5
 
 
 @pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
 def test_counts_its_queries(attack):
-    pair = next(p for p in zoo.memorizers() if attack.inapplicable(p.target) is None)
+    pair = played_on(attack)
     asked = pair.target.queries
     finding = play(attack, pair)
     assert finding is not None

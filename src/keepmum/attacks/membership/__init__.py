@@ -24,6 +24,7 @@ from keepmum.attacks.membership.reference_ratio import ReferenceRatio
 from keepmum.attacks.membership.rmia import Rmia
 from keepmum.attacks.membership.rmia_offline import RmiaOffline
 from keepmum.attacks.membership.scaled_logit import ScaledLogit
+from keepmum.attacks.membership.shadow_classifier import ShadowClassifier, Source
 from keepmum.attacks.membership.squared_error import SquaredError
 from keepmum.attacks.membership.true_confidence import TrueConfidence
 
@@ -52,7 +53,9 @@ __all__ = [
     "RmiaOffline",
     "ScaledLogit",
     "ShadowAttack",
+    "ShadowClassifier",
     "SignalAttack",
+    "Source",
     "SquaredError",
     "TrueConfidence",
     "Variance",
