@@ -77,5 +77,6 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing keepmum and everything for its development into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet torch
 	@$(BIN)/python -m pip install --quiet -e '.[dev]'
 	@touch $(CORE) $@

@@ -21,6 +21,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "report": "Write a finished audit in other formats, or show it.",
         "compare": "Tell what changed between two audits.",
         "check": "Look at model files without loading them.",
+        "cache": "List or take away what shadow models said.",
         "list": "List attacks, policies, runs or extras.",
         "explain": "Explain an attack, an outcome, a metric or a policy.",
         "doctor": "Test whether this installation can measure.",

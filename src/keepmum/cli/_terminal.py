@@ -198,6 +198,19 @@ class Pace:
         return max(0.0, (at - began) / (done - first) * (end - done) - (now - at))
 
 
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return (
+        f"{count / 1e6:.0f} MB"
+        if count >= 1e7
+        else f"{count / 1e6:.1f} MB"
+        if count >= 1e6
+        else f"{count / 1e3:.0f} kB"
+    )
+
+
 def _spoken(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"

@@ -15,7 +15,16 @@ from keepmum.cli._terminal import DEFAULTS, Options
 Row = dict[str, Any]
 
 EXTRAS: Mapping[str, str] = MappingProxyType(
-    {"onnx": "onnxruntime", "xgboost": "xgboost", "lightgbm": "lightgbm", "parquet": "pyarrow", "polars": "polars"}
+    {
+        "onnx": "onnxruntime",
+        "xgboost": "xgboost",
+        "lightgbm": "lightgbm",
+        "torch": "torch",
+        "parquet": "pyarrow",
+        "polars": "polars",
+        "dask": "distributed",
+        "ray": "ray",
+    }
 )
 """Extras, and the module that each brings."""
 

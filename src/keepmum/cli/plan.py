@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from keepmum.cli._app import Exit
 from keepmum.cli._inputs import READING, configured, cores, read_case
-from keepmum.cli._terminal import DEFAULTS, Options, Terminal
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal, size
 from keepmum.cli.audit import NO_DATA, NO_HOW, NO_TARGET, Data, How, Model, Scores, Target
 from keepmum.errors import ConfigError
 
@@ -87,15 +87,5 @@ def _show_training(made: Plan, terminal: Terminal) -> None:
         f"{training.duration:.0f} s on {several}."
     )
     terminal.show(f"Fleets of {training.fleet} models, trained {training.note}.")
-    memory = f"; a worker takes about {_size(training.worker_memory)} of memory" if training.worker_memory else ""
-    terminal.show(f"What they say takes {_size(made.signals_size)} on the disk{memory}.")
-
-
-def _size(count: int) -> str:
-    return (
-        f"{count / 1e9:.1f} GB"
-        if count >= 1e9
-        else f"{count / 1e6:.0f} MB"
-        if count >= 1e6
-        else f"{count / 1e3:.0f} kB"
-    )
+    memory = f"; a worker takes about {size(training.worker_memory)} of memory" if training.worker_memory else ""
+    terminal.show(f"What they say takes {size(made.signals_size)} on the disk{memory}.")
