@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from keepmum._encode import row_keys
 from keepmum.data import Records, Split
 from keepmum.shadows import Shadows, ShadowStore
-from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target, from_sklearn
+from keepmum.targets import GradientTarget, LabelTarget, RegressionTarget, Target, from_sklearn
 from keepmum.training import FunctionTrainer, SklearnTrainer, Trainer
 
 
@@ -29,7 +29,26 @@ def split(n: int = 200, seed: int = 0, **kwargs: Any) -> Split:
     return Split(people(n, 2 * seed, **kwargs), people(n, 2 * seed + 1, **kwargs))
 
 
-class Lookup(ScoreTarget):
+class Open(GradientTarget):
+    """Shows the gradient of the loss with respect to its logits, and nothing else of its inside."""
+
+    layers = ()
+
+    @property
+    def parameters(self) -> int:
+        return len(self.classes)
+
+    def _loss_gradients(self, records: Records, places: np.ndarray) -> Iterator[np.ndarray]:
+        yield self._predict_proba(records) - np.eye(len(self.classes))[places]
+
+    def _input_gradients(self, records: Records, places: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _activations(self, records: Records, layer: str) -> np.ndarray:
+        raise NotImplementedError
+
+
+class Lookup(Open):
     """Memorizes its members: sure of the label of those it knows, unsure of everyone else."""
 
     def __init__(self, members: Records, classes: int = 3, sure: float = 0.98) -> None:
@@ -58,7 +77,7 @@ class LookupLabels(LabelTarget):
         return np.where(known, records.y, 0)
 
 
-class Ignorant(ScoreTarget):
+class Ignorant(Open):
     """Knows how labels depend on the columns, and nobody in particular."""
 
     def __init__(self, classes: int = 3) -> None:
@@ -114,32 +133,39 @@ class Pair:
 @cache
 def memorizers(seed: int = 0) -> tuple[Pair, ...]:
     """Models that hold their members in different ways."""
+    from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeClassifier
 
-    data = split(seed=seed)
+    data, wide = split(seed=seed), split(seed=seed, columns=60)
     members = data.members
     neighbor, tree = KNeighborsClassifier(1), DecisionTreeClassifier(random_state=0)
+    linear = LogisticRegression()
     return (
         Pair(Lookup(members), data, by_function(Lookup)),
         Pair(LookupLabels(members), data),
         Pair(LookupValues(members), data),
         Pair(from_sklearn(neighbor.fit(members.X, members.y)), data, SklearnTrainer(neighbor)),
         Pair(from_sklearn(tree.fit(members.X, members.y)), data, SklearnTrainer(tree)),
+        Pair(from_sklearn(linear.fit(wide.members.X, wide.members.y)), wide, SklearnTrainer(linear)),
     )
 
 
 @cache
 def ignorants(seed: int = 0) -> tuple[Pair, ...]:
     """Models that never saw the people they are attacked on."""
+    from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeClassifier
 
     data, others = split(seed=seed), people(200, 10_000 + seed)
+    wide, strangers = split(seed=seed, columns=60, classes=2), people(200, 10_000 + seed, columns=60, classes=2)
     neighbor, tree = KNeighborsClassifier(1), DecisionTreeClassifier(random_state=0)
+    linear = LogisticRegression()
     return (
         Pair(Ignorant(), data, by_function(lambda records: Ignorant())),
         Pair(IgnorantValues(), data),
         Pair(from_sklearn(neighbor.fit(others.X, others.y)), data, SklearnTrainer(neighbor)),
         Pair(from_sklearn(tree.fit(others.X, others.y)), data, SklearnTrainer(tree)),
+        Pair(from_sklearn(linear.fit(strangers.X, strangers.y)), wide, SklearnTrainer(linear)),
     )

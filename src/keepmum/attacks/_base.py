@@ -57,6 +57,7 @@ class Context:
       store: Where what such models say is kept.
       queries_left: Rows that the target may still be asked about, or None for any number.
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
+      remarks: Where attacks leave what is to be said beside their numbers: id of the attack → one sentence.
     """
 
     seed: int = 0
@@ -73,6 +74,7 @@ class Context:
     store: ShadowStore = field(default_factory=ShadowStore)
     queries_left: int | None = None
     ledger: dict[str, Ledger] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def rng(self) -> np.random.Generator:

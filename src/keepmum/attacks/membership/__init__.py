@@ -3,12 +3,14 @@
 from keepmum.attacks.membership._base import MembershipAttack, SignalAttack
 from keepmum.attacks.membership._query import QueryAttack
 from keepmum.attacks.membership._shadow import ShadowAttack
+from keepmum.attacks.membership.analytic import Analytic
 from keepmum.attacks.membership.augmentation import Augmentation
 from keepmum.attacks.membership.boundary_distance import BoundaryDistance
 from keepmum.attacks.membership.calibrated_loss import CalibratedLoss
 from keepmum.attacks.membership.confidence import Confidence
 from keepmum.attacks.membership.correctness import Correctness
 from keepmum.attacks.membership.entropy import Entropy
+from keepmum.attacks.membership.gradient_norm import GradientNorm
 from keepmum.attacks.membership.learned import Learned
 from keepmum.attacks.membership.lira import Lira, Variance
 from keepmum.attacks.membership.lira_offline import LiraOffline
@@ -29,12 +31,14 @@ from keepmum.attacks.membership.squared_error import SquaredError
 from keepmum.attacks.membership.true_confidence import TrueConfidence
 
 __all__ = [
+    "Analytic",
     "Augmentation",
     "BoundaryDistance",
     "CalibratedLoss",
     "Confidence",
     "Correctness",
     "Entropy",
+    "GradientNorm",
     "Learned",
     "Lira",
     "LiraOffline",

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.attacks._base import Attack, Context, Ledger
-from keepmum.attacks.membership._measure import judge
+from keepmum.attacks.membership._measure import FEWEST, judge
 from keepmum.data import Records, Split
+from keepmum.errors import NotApplicableError
 from keepmum.findings import Finding
 from keepmum.targets._base import LabelTarget, Target
 from keepmum.targets.averaged import repeats_of
@@ -42,7 +43,10 @@ class MembershipAttack(Attack[T]):
         records, is_member, scores = self.scores(target, data, ctx)
         if records.ids is not None:
             ctx.ledger[self.name] = Ledger(records.ids, is_member, np.asarray(scores, dtype=np.float64))
-        return judge(self, target, records, is_member, scores, ctx, (target.queries - before) * repeats_of(target))
+        queries = (target.queries - before) * repeats_of(target)
+        finding = judge(self, target, records, is_member, scores, ctx, queries)
+        remark = ctx.remarks.get(self.name)
+        return finding if remark is None else replace(finding, explanation=f"{finding.explanation} {remark}")
 
     @final
     def scores(self, target: T, data: Split, ctx: Context) -> tuple[Records, NDArray[np.bool_], Scores]:
@@ -57,9 +61,33 @@ class MembershipAttack(Attack[T]):
             return records, is_member, self._crossed(target, records, is_member, ctx)
         return records, is_member, self.score(target, records, ctx)
 
+    @property
+    def per_record(self) -> int:
+        """Most rows that are asked about for each record beyond its own answer, which all attacks share."""
+        return 0
+
+    def planned(self, people: int, left: int | None = None) -> int:
+        """Rows beyond the people's own that will be asked about, when there are so many and so many rows are left."""
+        most = self._affordable(left)
+        return min(people, most) * self.per_record if most >= 4 * FEWEST else 0
+
+    def _affordable(self, left: int | None) -> int:
+        """People that the attack can be played on with so many rows left."""
+        return sys.maxsize if left is None or not self.per_record else left // self.per_record
+
     def _most(self, ctx: Context) -> int:
-        """People that the attack is played on at most; a random sample of them, if there are more."""
-        return sys.maxsize
+        """People that the attack is played on at most; a random sample of them, if there are more.
+
+        Raises:
+          NotApplicableError: They would be too few.
+        """
+        people = self._affordable(ctx.queries_left)
+        if people < 4 * FEWEST:
+            raise NotApplicableError(
+                f"needs {self.per_record} queries a record for at least {4 * FEWEST} records; "
+                f"{people * self.per_record:,} may be spent"
+            )
+        return people
 
     @property
     def _wants_population(self) -> bool:

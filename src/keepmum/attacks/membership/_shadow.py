@@ -57,7 +57,13 @@ class ShadowAttack(MembershipAttack[ScoreTarget]):
         place = order[np.searchsorted(shadows.ids[order], records.ids)]
         signal = np.empty(len(records))
         signal[place] = scaled_logit(target, records)
-        return np.asarray(self.infer(shadows.clip(signal), shadows, ctx.rng)[place])
+        people = np.empty(len(records), dtype=np.intp)
+        people[place] = np.arange(len(records))
+        return np.asarray(self._compare(shadows.clip(signal), shadows, records.take(people), ctx)[place])
+
+    def _compare(self, signal: Scores, shadows: Shadows, records: Records, ctx: Context) -> Scores:
+        """`infer`, for techniques that look at signals alone; ``records`` are in the order of the shadows' records."""
+        return self.infer(signal, shadows, ctx.rng)
 
 
 def log_normal(value: Scores, mean: Scores, variance: Scores | float) -> Scores:
