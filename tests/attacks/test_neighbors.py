@@ -170,6 +170,24 @@ def test_words_are_left_out():
     assert set(around.noisy(rng(1), 0.5).X[0].split()) < set(texts[0].split())
 
 
+def test_very_wide_records_keep_what_lies_beyond():
+    X = np.array([[str((i + j) % 3) for j in range(2100)] for i in range(12)], dtype=object)
+    X[:, 0] = np.arange(12)
+    around = neighbors(Records(X, np.zeros(12)))
+    copy = around.noisy(rng(), 0.3).X
+    assert copy.shape == X.shape
+    assert (copy[:, 2048:] == X[:, 2048:]).all()
+    assert (copy[:, :2048] != X[:, :2048]).any()
+
+
+def test_dates_are_replaced_and_not_moved():
+    X = np.datetime64("2020-01-01") + SEED.integers(0, 900, (60, 2))
+    copy = neighbors(Records(X, np.zeros(60))).noisy(rng(), 0.4).X
+    assert copy.dtype == X.dtype
+    assert np.isin(copy, X).all()
+    assert 0.2 < (copy != X).mean() < 0.6
+
+
 def test_records_without_columns_have_no_neighbors():
     with pytest.raises(NotApplicableError, match="columns"):
         neighbors(Records(np.empty((4, 0)), np.zeros(4)))

@@ -120,6 +120,15 @@ def test_repeats_share_the_allowance_and_multiply_the_plan():
     assert drafts[1].rows[0].queries == 4 * 600
 
 
+def test_it_can_be_set_everywhere():
+    from keepmum.settings import AuditSettings, load
+
+    assert load(environ={"KEEPMUM_AUDIT_REPEATS": "4"}).audit.repeats == 4
+    assert load({"audit": AuditSettings(repeats=8)}, environ={}).audit.repeats == 8
+    with pytest.raises(ConfigError, match="REPEATS"):
+        load(environ={"KEEPMUM_AUDIT_REPEATS": "0"})
+
+
 def test_what_always_answers_alike_is_not_asked_again():
     with pytest.raises(ConfigError, match="recorded"):
         averaged(RecordedScores(np.full((4, 2), 0.5), np.arange(2)), 2)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.errors import ConfigError
-from keepmum.targets._base import Floats, GradientTarget, Indices, LabelTarget, RegressionTarget, ScoreTarget, Target
+from keepmum.targets._base import Floats, Indices, LabelTarget, RegressionTarget, ScoreTarget, Target
 
 
 class AveragedLabels(LabelTarget):
@@ -76,7 +76,8 @@ def averaged(target: Target, repeats: int) -> Target:
     """The same target, asked ``repeats`` times for every answer; each time counts as a query.
 
     An attacker who may ask again averages away noise that is drawn anew for each answer. On a target without noise
-    nothing changes but the cost.
+    nothing changes but the cost. Only answers are averaged: of a target that also gives gradients, the probabilities
+    stay.
 
     Args:
       target: Who is asked.
@@ -91,8 +92,6 @@ def averaged(target: Target, repeats: int) -> Target:
         return target
     if target.recorded:
         raise ConfigError(f"expected a model to ask {repeats} times, got recorded answers: leave out repeats")
-    if isinstance(target, GradientTarget):
-        raise ConfigError("expected a target without gradients to average, got an open model: leave out repeats")
     if isinstance(target, ScoreTarget):
         return AveragedScores(target, repeats)
     if isinstance(target, LabelTarget):

@@ -50,7 +50,7 @@ class Table(Neighbors):
             [_distinct(column) > 2 and not np.isinf(column).any() for column in self.values.T], dtype=bool
         )
         if isinstance(X, np.ndarray):
-            varied &= np.array([_numbers(column) for column in X.reshape(len(X), -1).T], dtype=bool)
+            varied &= np.array([_numbers(column) for column in X.reshape(len(X), -1).T[: len(varied)]], dtype=bool)
             return varied
         for j, name in enumerate(column_names(X)[: len(varied)]):
             column = self.records.column(name)
@@ -106,8 +106,8 @@ class Table(Neighbors):
         width = self.values.shape[1]
         moved = {j: self._typed(numbers[:, j], j) for j in range(width) if self.numeric[j]}
         if isinstance(X, np.ndarray):
-            flat = X.reshape(len(X), -1)
-            flat = np.take_along_axis(flat, np.broadcast_to(source, flat.shape), axis=0)
+            flat = X.reshape(len(X), -1).copy()
+            flat[:, :width] = np.take_along_axis(flat[:, :width], np.broadcast_to(source, self.values.shape), axis=0)
             for j, column in moved.items():
                 flat[:, j] = column
             return self._with(flat.reshape(X.shape))
@@ -155,7 +155,9 @@ class Images(Table):
 
 
 def _numbers(column: NDArray[Any]) -> bool:
-    return column.dtype.kind in "fiu" or all(type(value) in (int, float) for value in column.tolist())
+    if column.dtype.kind != "O":
+        return column.dtype.kind in "fiu"
+    return all(type(value) in (int, float) for value in column.tolist())
 
 
 def _distinct(column: Floats) -> int:

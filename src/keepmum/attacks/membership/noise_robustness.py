@@ -24,8 +24,7 @@ class NoiseRobustness(QueryAttack[LabelTarget]):
 
     Attributes:
       copies: Noisy copies of each record at each scale.
-      scales: Standard deviations of the noise, in units of each column's; categories are replaced at this rate, at most
-        one half.
+      scales: Standard deviations of the noise, in units of each column's; categories are replaced at this rate.
 
     References:
       Choquette-Choo, Tramèr, Carlini, Papernot. Label-Only Membership Inference Attacks. ICML 2021, arXiv:2007.14321,
