@@ -185,3 +185,20 @@ def test_records_of_text_columns_and_missing_classes() -> None:
     ).fit(X[:60], y[:60])
     report = audit(model, (X[:60], y[:60]), (X[60:], y[60:]), shadows=4, attacks=SHADOW)
     assert {f.outcome for f in report.findings} <= {Outcome.NO_LEAK_FOUND, Outcome.LEAK, Outcome.INCONCLUSIVE}
+
+
+def test_the_shadow_classifier_trains_models_only_where_some_were_asked_for_and_they_are_like_the_target() -> None:
+    name = "membership/shadow-classifier"
+    asked = {"attacks": [name], "shadows": 4}
+    report = audit(TREE, DATA.members, DATA.nonmembers, **asked)
+    assert report[name].outcome is Outcome.LEAK
+    assert report.instrument["shadow_fidelity"].passed
+    without = audit(TREE, DATA.members, DATA.nonmembers, attacks=[name], shadows=0)[name]
+    assert without.outcome is Outcome.NOT_APPLICABLE
+    assert without.reason.startswith("needs to train models like the target: none were asked for")
+    rows = {
+        models: plan(TREE, DATA.members, DATA.nonmembers, attacks=[name], shadows=models).rows[0] for models in (0, 4)
+    }
+    assert not rows[0].applicable
+    assert rows[0].reason.startswith("needs to train models like the target")
+    assert rows[4].applicable

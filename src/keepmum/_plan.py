@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks import Attack
-from keepmum.attacks.membership import MembershipAttack, QueryAttack, ShadowAttack, SignalAttack
+from keepmum.attacks.membership import MembershipAttack, QueryAttack, ShadowAttack, ShadowClassifier, SignalAttack
 from keepmum.attacks.membership._measure import FPRS
 from keepmum.attacks.structural import GeneralizationGap
 from keepmum.data import Split
@@ -145,6 +145,9 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, tra
     reason = attack.inapplicable(target)
     if reason is None and isinstance(attack, ShadowAttack) and training.models < attack.fewest:
         reason = f"needs shadow models: {training.reason or f'at least {attack.fewest}'}"
+    own = attack.models if isinstance(attack, ShadowClassifier) else 0
+    if reason is None and own and not training.models:
+        reason = f"needs to train models like the target: {training.reason}"
     if reason is not None:
         return PlanRow(attack.name, False, reason)
     queries = 0
@@ -155,7 +158,8 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, tra
     if isinstance(attack, QueryAttack):
         queries = attack.planned(members + nonmembers)
     queries *= getattr(target, "repeats", 1)
-    return PlanRow(attack.name, True, "", queries, STATISTICS * (members + nonmembers))
+    seconds = STATISTICS * (members + nonmembers) + own * training.seconds
+    return PlanRow(attack.name, True, "", queries, seconds)
 
 
 def _seconds_per_row(target: Target, split: Split) -> float:

@@ -15,10 +15,9 @@ from keepmum._asked import Settings
 from keepmum._encode import digest
 from keepmum._exposure import assess, exposure, table
 from keepmum._settle import doubts, overall, settle
-from keepmum._shadowing import NONE_ASKED, Fleet, collect, planned
+from keepmum._shadowing import KNOW_THE_RECIPE, NONE_ASKED, Fleet, collect, planned
 from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
-from keepmum.attacks.membership import ShadowAttack
 from keepmum.data import Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Exposure, Finding, Outcome
@@ -139,7 +138,7 @@ class Session:
         return None if most is None else max(0, most - asked) // self.settings.repeats
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
-        uses_shadows, limit = isinstance(attack, ShadowAttack), self.settings.seconds
+        uses_shadows, limit = isinstance(attack, KNOW_THE_RECIPE), self.settings.seconds
         if uses_shadows and self.fleet.unfinished:
             return _unplayed(attack, Outcome.SKIPPED, self.fleet.reason)
         if limit is not None and elapsed > limit:
