@@ -32,6 +32,7 @@ def demo(
     """Audit a leaky and a tight model on bundled data and show them side by side.
 
     20,000 people of the UCI Adult census data; half of them, drawn at random, train both models. No network is used.
+    Shadow models, which find more, are only trained if --effort says so.
     """
     terminal = common.terminal
     folder = out or new_run()
@@ -42,6 +43,8 @@ def demo(
         for name, model in models.items():
             terminal.say(f"Auditing the {name} model: {NAMES[name]} …")
             options = {"seed": how.seed, "effort": how.effort.value, "seconds": how.budget}
+            if "effort" not in how.model_fields_set:
+                options["shadows"] = 0  # a demo is seen within a minute
             source = {"command": command(), "data": "UCI Adult, doi:10.24432/C5XW20, CC BY 4.0", "model": NAMES[name]}
             case = Case(model, members, others, None, source, options)
             reports[name] = measure(case, folder / name, terminal)
