@@ -27,9 +27,8 @@ TITLES = {
 }
 INTRODUCTION = """\
 Written by `make benchmarks` (`python benchmarks/shadows.py --peers --write`) from what the scripts in `benchmarks/`
-printed; do not edit by hand. Every figure with a goal is a line of the first table, also those that miss it. CPU
-seconds are those of one thread of a machine that others use as well: ratios within one run can be trusted, seconds
-less so.
+printed; do not edit by hand. Every figure that has a goal is listed, also those that miss it. CPU seconds are those of
+one thread of a machine that others use as well: ratios within one run can be trusted, seconds less so.
 """
 PEERS = """\
 Asked, and not compared:
@@ -68,13 +67,7 @@ def page(results: Results, machine: dict[str, Any], drawn: set[str]) -> str:
     verdict = f"{len(bars) - len(missed)} of {len(bars)} figures reach their goal"
     verdict += f"; missed: {', '.join(f'`{name}`' for name in missed)}." if missed else "."
     about = ", ".join(f"{key} {value}" for key, value in machine.items())
-    rows = [[f"`{n}`", f"{b['value']:g}", f"{b['goal']:g}", "yes" if b["ok"] else "**no**"] for n, b in bars.items()]
-    parts = [
-        "# Shadow models, measured",
-        INTRODUCTION,
-        f"**{verdict}** Machine: {about}.\n",
-        markdown(["figure", "value", "goal", "reached"], rows),
-    ]
+    parts = ["# Shadow models, measured\n", INTRODUCTION, f"**{verdict}** Machine: {about}.\n"]
     for name, result in results.items():
         parts.append(f"## {TITLES.get(name, name)}\n")
         if name in drawn:
@@ -83,12 +76,16 @@ def page(results: Results, machine: dict[str, Any], drawn: set[str]) -> str:
             parts += [f"### {shown['title']}\n", markdown(shown["head"], shown["rows"])]
             if shown.get("note"):
                 parts.append(shown["note"] + "\n")
-        if not result.get("tables"):
-            own = [[n.replace("_", " "), f"{b['value']:g}", f"{b['goal']:g}"] for n, b in result["bars"].items()]
-            parts.append(markdown(["figure", "value", "goal"], own))
         if name in TEXTS:
             parts.append(TEXTS[name])
-    return "\n".join(parts)
+        if result["bars"]:
+            parts += ["### Goals\n", markdown(["figure", "value", "goal", "reached"], goals(result["bars"]))]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def goals(bars: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """A line for each bar."""
+    return [[f"`{n}`", f"{b['value']:g}", f"{b['goal']:g}", "yes" if b["ok"] else "**no**"] for n, b in bars.items()]
 
 
 def markdown(head: list[str], rows: list[list[Any]]) -> str:

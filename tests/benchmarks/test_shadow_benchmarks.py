@@ -59,7 +59,7 @@ def test_tables_keep_their_columns(scripts):
 
 def test_results_without_tables_are_told_by_their_bars(scripts):
     text = scripts.write.page({"fleets": {"bars": RESULT["bars"]}}, {}, set())
-    assert "| strong | 0.4 | 0.5 |" in text
+    assert "| `strong` | 0.4 | 0.5 | **no** |" in text
 
 
 def test_pages_and_pictures_are_the_same_each_time(scripts, tmp_path):
