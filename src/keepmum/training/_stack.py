@@ -17,10 +17,10 @@ from keepmum.training._torch_loop import lr_at
 if TYPE_CHECKING:
     from keepmum.training.torch import TorchTrainer
 
-GROUP = 16
-"""Models that are computed together at most: by then a call does enough work to be worth it."""
+GROUP = range(8, 17)
+"""Models that are computed together: one call does enough work to be worth it, and more gain nothing."""
 CACHE = 2**20
-"""Bytes that the weights of a group may take, such that they stay in the cache between their uses."""
+"""Bytes that the weights of a group take at best, such that they stay in the cache between their uses."""
 
 
 def parts_of(module: Any) -> list[Any]:
@@ -76,9 +76,9 @@ def _is_touched(part: Any) -> bool:
 
 
 def group_size(module: Any) -> int:
-    """How many modules like this one are computed together: as many as fit the cache, from 2 to 16."""
+    """How many modules like this one are computed together: from 8 to 16, the more the smaller they are."""
     each = sum(value.numel() * value.element_size() for value in module.parameters())
-    return int(min(GROUP, max(2, CACHE // each)))
+    return int(min(GROUP[-1], max(GROUP[0], CACHE // each)))
 
 
 def groups_of(sizes: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keepmum.training._stack_layers import Dense
-from keepmum.training._torch_loop import optimizer_of
 
 if TYPE_CHECKING:
     from keepmum.training.torch import TorchTrainer
@@ -60,28 +59,41 @@ class Descent(Update):
 
 
 class Adaptive(Update):
-    """Adam and AdamW, by torch's own optimizer: its step is elementwise, so that models do not meet in it."""
+    """Adam and AdamW, in the one pass of torch's own: elementwise, so that models do not meet in it."""
 
     def __init__(self, recipe: TorchTrainer, layers: list[Dense]) -> None:
         import torch
+        from torch.optim.adam import adam
+        from torch.optim.adamw import adamw
 
-        tensors = [value for layer in layers for value in (layer.weight, layer.bias) if value is not None]
-        for value in tensors:
-            value.grad = torch.zeros_like(value)
-        self._optimizer = optimizer_of(recipe, tensors)
+        self._decay = recipe.weight_decay
+        self._apply: Any = adamw if recipe.optimizer == "adamw" else adam
+        self._values = [value for layer in layers for value in (layer.weight, layer.bias) if value is not None]
+        self._gradients, self._means, self._squares = ([torch.zeros_like(v) for v in self._values] for _ in range(3))
+        self._steps = [torch.zeros(()) for _ in self._values]
 
     def step(self, layers: list[Dense], lr: float, scale: float) -> None:
         """One step."""
         import torch
 
+        gradients = iter(self._gradients)
         for layer in layers:
-            grad = layer.weight.grad
+            grad = next(gradients)
             torch.baddbmm(grad, layer.x.transpose(1, 2), layer.d, beta=0, alpha=scale, out=grad)
             if layer.bias is not None:
-                torch.mul(layer.d.sum(dim=1, keepdim=True), scale, out=layer.bias.grad[..., : layer.d.shape[2]])
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.step()
+                total = layer.d.sum(dim=1, keepdim=True)
+                torch.mul(total, scale, out=next(gradients)[..., : total.shape[2]])
+        self._apply(
+            *(self._values, self._gradients, self._means, self._squares, [], self._steps),
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=lr,
+            weight_decay=self._decay,
+            eps=1e-8,
+            maximize=False,
+        )
 
 
 def update_of(recipe: TorchTrainer, layers: list[Dense]) -> Update:

@@ -69,7 +69,9 @@ def pool_of(records: Records, module: Any, classes: tuple[Any, ...] | None, devi
     """
     torch = import_torch()
     labels, y = np.unique(records.y, return_inverse=True)
-    X = torch.tensor(as_array(records)).to(dtype=dtype_of(module, None), device=device)
+    values = np.ascontiguousarray(as_array(records))
+    values = values if values.flags.writeable else values.copy()  # torch warns of arrays that it must not write
+    X = torch.from_numpy(values).to(dtype=dtype_of(module, None), device=device)
     if classes is not None:
         place = {label: position for position, label in enumerate(np.asarray(classes).tolist())}
         unknown = [label for label in labels.tolist() if label not in place]
