@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import zoo
 from keepmum import _version
 from keepmum.data import Records
 from keepmum.errors import BudgetError, ConfigError
-from keepmum.shadows import SCALED_LOGIT, ShadowStore, balanced_pairs, scaled_logit
+from keepmum.shadows import SCALED_LOGIT, ShadowStore, Signal, balanced_pairs, scaled_logit
 from keepmum.shadows import store as module
 from keepmum.training import FunctionTrainer, SklearnTrainer
 
@@ -106,8 +107,11 @@ def test_what_was_done_before_an_interruption_is_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.partial"))
 
 
-@settings(max_examples=40)
-@given(what=st.sampled_from(["cell", "label", "order", "row", "seed", "recipe", "version", "store"]), data=st.data())
+CHANGES = ["cell", "byte", "label", "order", "row", "seed", "recipe", "weight", "version", "store", "signal", "half"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(what=st.sampled_from(CHANGES), data=st.data())
 def test_a_change_of_anything_is_never_a_hit(what: str, data: st.DataObject) -> None:
     trainer, records, seed = TREE, DATA, 0
     row = data.draw(st.integers(0, len(DATA) - 1))
@@ -116,6 +120,10 @@ def test_a_change_of_anything_is_never_a_hit(what: str, data: st.DataObject) -> 
         if what == "cell":
             X = DATA.X.copy()
             X[row, 1] = np.nextafter(X[row, 1], np.inf)
+            records = Records(X, DATA.y)
+        elif what == "byte":
+            X = DATA.X.copy()
+            X.view(np.uint8).reshape(len(DATA), -1)[row, data.draw(st.integers(0, 39))] ^= np.uint8(1)
             records = Records(X, DATA.y)
         elif what == "label":
             records = Records(DATA.X, np.where(np.arange(len(DATA)) == row, DATA.y + 1, DATA.y))
@@ -127,16 +135,31 @@ def test_a_change_of_anything_is_never_a_hit(what: str, data: st.DataObject) -> 
             seed = row + 1
         elif what == "recipe":
             trainer = SklearnTrainer(DecisionTreeClassifier(max_depth=3, min_samples_leaf=row + 2))
+        elif what == "weight":
+            first = np.linspace(0, 1, 61)
+            prior = first.copy()
+            prior[row] = np.nextafter(prior[row], 2)
+            before = keys(SklearnTrainer(DummyClassifier(constant=first)), records, seed)
+            trainer = SklearnTrainer(DummyClassifier(constant=prior))
         elif what == "version":
             patch.setattr(_version, "__version__", "0.1.1")
         else:
-            patch.setattr(module, "VERSION", 2)
-        assert not keys(trainer, records, seed) & before
+            patch.setattr(module, "VERSION", module.VERSION + 1)
+        asked = replace(SCALED_LOGIT, name="another") if what == "signal" else SCALED_LOGIT
+        after = keys(trainer, records, seed, asked, row if what == "half" else None)
+        assert not after & before
 
 
-def keys(trainer: SklearnTrainer, records: Records, seed: int) -> set[str]:
-    fingerprint = module._fingerprint(trainer, records, seed, SCALED_LOGIT)
-    return {module._key(fingerprint, mask, seeds) for mask, seeds in balanced_pairs(len(records), 3, seed)}
+def keys(
+    trainer: SklearnTrainer, records: Records, seed: int, asked: Signal = SCALED_LOGIT, other: int | None = None
+) -> set[str]:
+    """Names of three pairs; one record of each pair changes sides if ``other`` is its place."""
+    fingerprint = module._fingerprint(trainer, records, seed, asked)
+    pairs = list(balanced_pairs(len(records), 3, seed))
+    if other is not None:
+        for mask, _ in pairs:
+            mask[:, other] = ~mask[:, other]
+    return {module._key(fingerprint, mask, seeds) for mask, seeds in pairs}
 
 
 def test_the_same_request_is_a_hit() -> None:
@@ -218,6 +241,45 @@ model = DecisionTreeClassifier(random_state=0).fit(data.members.X, data.members.
 keepmum.audit(model, data.members, data.nonmembers, trainer=FunctionTrainer(train, "tree"), shadows=16, out=sys.argv[1],
               attacks=["membership/lira", "membership/rmia", "membership/learned"])
 """
+
+
+@pytest.mark.slow
+def test_two_audits_in_one_store_at_once_do_not_clash(tmp_path: Path) -> None:
+    count, store = tmp_path / "count", tmp_path / "store"
+    code = AUDIT.format(pause=0.02).replace("out=sys.argv[1],", f"out=sys.argv[1], shadow_store={str(store)!r},")
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / out), str(count)], env=environment())
+        for out in ("first", "second")
+    ]
+    assert [process.wait(180) for process in both] == [0, 0]
+    reports = [(tmp_path / out / "report.json").read_bytes() for out in ("first", "second")]
+    assert reports[0] == reports[1]
+    assert len(list(store.glob("*.npy"))) == 8
+    assert not list(store.glob("*.partial"))
+    assert 16 <= count.stat().st_size <= 32
+
+
+def test_what_is_kept_is_read_from_the_disk_and_what_is_not_lives_with_the_store(tmp_path: Path) -> None:
+    assert all(isinstance(row, np.memmap) for row in ShadowStore(tmp_path).collect(TREE, DATA, 4, 0).signals)
+    calls, trainer = counted()
+    store = ShadowStore()
+    store.collect(trainer, DATA, 4, 0)
+    assert (store.at_hand(trainer, DATA, 8, 0), store.at_hand(trainer, DATA, 8, 1)) == (4, 0)
+    store.collect(trainer, DATA, 6, 0)
+    assert calls.trained == 6
+    ShadowStore().collect(trainer, DATA, 6, 0)
+    assert calls.trained == 12
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_a_model_took_is_told(tmp_path: Path, kept: bool) -> None:
+    store = ShadowStore(tmp_path if kept else None)
+    assert store.cost(TREE, DATA, 0) is None
+    store.collect(TREE, DATA, 4, 0)
+    cost = store.cost(TREE, DATA, 0)
+    assert cost is not None
+    assert 0 < cost.seconds < 60
+    assert cost.memory > 1e7
 
 
 @pytest.mark.slow
