@@ -192,7 +192,8 @@ def test_answers_are_asked_for_once():
             return super()._predict_proba(records)
 
     target = Counting(DATA.members)
-    report = keepmum.audit(target, DATA.members, DATA.nonmembers, effort="quick")
+    attacks = ["membership/loss*", "membership/*entropy*", "membership/quantile-regression", "structural/*"]
+    report = keepmum.audit(target, DATA.members, DATA.nonmembers, attacks=attacks, effort="quick")
     assert target.rows == target.queries == report.target["queries"] == 600
     assert report["membership/loss"].queries == 600
 
@@ -203,6 +204,24 @@ def test_query_limit_is_kept():
     assert target.queries <= 250
     assert report.sample["members"] == report.sample["nonmembers"] == 125
     assert report.sample["given_members"] == 300
+
+
+@pytest.mark.parametrize("population", [None, 300])
+@pytest.mark.parametrize("limit", [100, 1_000, 20_000])
+def test_query_limit_holds_for_everything_that_is_asked(limit, population):
+    target = zoo.Lookup(DATA.members)
+    others = None if population is None else zoo.people(population, 77)
+    options = {"population": others, "max_queries": limit, "effort": "quick"}
+    report = keepmum.audit(target, DATA.members, DATA.nonmembers, **options)
+    foreseen = plan(target, DATA.members, DATA.nonmembers, **options)
+    assert report.target["queries"] <= limit
+    assert foreseen.queries <= limit
+
+
+def test_ids_that_stand_twice_are_refused():
+    sides = [Records(side.X, side.y, np.arange(len(side))) for side in (DATA.members, DATA.nonmembers)]
+    with pytest.raises(DataError, match="an id of its own for each record, got 300 that stand twice"):
+        keepmum.audit(zoo.Ignorant(), *sides)
 
 
 def test_spent_time_is_said():

@@ -42,6 +42,34 @@ def test_interrupt_and_resume_gives_the_same_bytes(tmp_path, after):
     assert whole == cut
 
 
+@pytest.mark.parametrize("max_queries", [None, 60_000])
+def test_what_was_asked_before_the_interrupt_counts(tmp_path, max_queries):
+    """Attacks that ask about more than the records, of a budget that they share."""
+    attacks = ["membership/loss", "membership/merlin", "membership/noise-robustness", "membership/neighborhood"]
+    options = {"attacks": attacks, "max_queries": max_queries}
+    run(tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", progress=Interrupter(4), **options)
+    run(tmp_path / "cut", **options)
+    assert (tmp_path / "whole" / "report.json").read_bytes() == (tmp_path / "cut" / "report.json").read_bytes()
+
+
+def test_other_sides_of_the_same_people_are_another_audit(tmp_path):
+    pool = DATA.pool
+    sides = [(pool.take(np.arange(n)), pool.take(np.arange(n, len(pool)))) for n in (120, 60)]
+    sides = [tuple((side.X, side.y) for side in pair) for pair in sides]
+    target = zoo.Lookup(DATA.members)
+    keepmum.audit(target, *sides[0], out=tmp_path / "r", effort="quick")
+    with pytest.raises(ConfigError, match="holds another audit"):
+        keepmum.audit(target, *sides[1], out=tmp_path / "r", effort="quick")
+
+
+def test_another_population_is_another_audit(tmp_path):
+    run(tmp_path / "r", population=zoo.people(50, 7))
+    with pytest.raises(ConfigError, match="holds another audit"):
+        run(tmp_path / "r", population=zoo.people(50, 8))
+
+
 def test_finished_attacks_are_not_played_again(tmp_path, monkeypatch):
     from keepmum.attacks.membership import Loss
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from keepmum.attacks import Attack
-from keepmum.attacks.membership import MembershipAttack, QueryAttack, ShadowAttack, ShadowClassifier, SignalAttack
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack, ShadowClassifier, SignalAttack
 from keepmum.attacks.membership._measure import FPRS
 from keepmum.attacks.structural import GeneralizationGap
 from keepmum.data import Split
@@ -108,15 +108,22 @@ class Plan:
     signals_size: int = 0
 
 
-def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], training: Training = NO_TRAINING) -> Plan:
+def draw_up(
+    target: Target,
+    split: Split,
+    attacks: Sequence[Attack[Any]],
+    training: Training = NO_TRAINING,
+    max_queries: int | None = None,
+) -> Plan:
     """Measure how long the target takes for a few rows, and add up."""
     m, n = len(split.members), len(split.nonmembers)
     per_row = _seconds_per_row(target, split)
-    rows = tuple(_row(attack, target, m, n, training) for attack in attacks)
+    rows = _rows(attacks, target, split, training, max_queries)
     scored = sum(row.applicable and isinstance(a, MembershipAttack) for a, row in zip(attacks, rows, strict=True))
     population = 0 if split.population is None else len(split.population)
     repeats = getattr(target, "repeats", 1)
-    beyond = sum(row.queries for a, row in zip(attacks, rows, strict=True) if isinstance(a, QueryAttack))
+    asks = [isinstance(attack, MembershipAttack) and attack.per_record > 0 for attack in attacks]
+    beyond = sum(row.queries for row, more in zip(rows, asks, strict=True) if more)
     queries = (m + n + population) * repeats + beyond
     asking = queries / repeats * per_row  # which was measured with all repeats
     refused = {
@@ -141,6 +148,25 @@ def draw_up(target: Target, split: Split, attacks: Sequence[Attack[Any]], traini
     )
 
 
+def _rows(
+    attacks: Sequence[Attack[Any]], target: Target, split: Split, training: Training, max_queries: int | None
+) -> tuple[PlanRow, ...]:
+    """What each attack would cost; those that ask for more take of what the ones before them left."""
+    repeats, rows = getattr(target, "repeats", 1), []
+    people = len(split.pool) + (0 if split.population is None else len(split.population))
+    left = None if max_queries is None else max_queries // repeats - people
+    for attack in attacks:
+        row = _row(attack, target, len(split.members), len(split.nonmembers), training)
+        if isinstance(attack, MembershipAttack) and attack.per_record and row.applicable:
+            asked = attack.planned(len(split.pool), left)
+            row = replace(row, queries=asked * repeats)
+            if not asked:
+                row = PlanRow(attack.name, False, f"needs {attack.per_record} queries a record, {left:,} may be spent")
+            left = None if left is None else left - asked
+        rows.append(row)
+    return tuple(rows)
+
+
 def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, training: Training) -> PlanRow:
     reason = attack.inapplicable(target)
     if reason is None and isinstance(attack, ShadowAttack) and training.models < attack.fewest:
@@ -155,8 +181,6 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, tra
         queries = members + nonmembers
     if isinstance(attack, SignalAttack) and attack.per_class:
         queries += nonmembers
-    if isinstance(attack, QueryAttack):
-        queries = attack.planned(members + nonmembers)
     queries *= getattr(target, "repeats", 1)
     seconds = STATISTICS * (members + nonmembers) + own * training.seconds
     return PlanRow(attack.name, True, "", queries, seconds)

@@ -47,12 +47,15 @@ class Session:
     store: ShadowStore = field(default_factory=ShadowStore)
     fleet: Fleet = NONE_ASKED
     ledger: dict[str, Ledger] = field(default_factory=dict)
+    resumed: int = 0
 
     @cached_property
     def key(self) -> str:
         """Fingerprint of all that decides the findings; a changed answer, record, setting or version changes it."""
         seen = hashlib.sha256()
-        for part in (_version.__version__, self._settings(), [repr(a) for a in self.attacks], digest(self.split.pool)):
+        sides = (self.split.members, self.split.nonmembers, self.split.population)
+        people = [None if side is None else digest(side) for side in sides]
+        for part in (_version.__version__, self._settings(), [repr(a) for a in self.attacks], people):
             seen.update(json.dumps(part, sort_keys=True, default=str).encode())
         seen.update(answers(self.target, self.split.pool).tobytes())
         if self.shadows:
@@ -95,13 +98,15 @@ class Session:
         for number, attack in enumerate(self.attacks):
             progress(number + 2 + self.shadows, total, attack.name)
             if attack.name in done:
-                finding, scores = done[attack.name]
+                finding, scores, asked = done[attack.name]
+                self.resumed += asked
                 if scores is not None:
                     self.ledger[attack.name] = scores
             else:
+                before = self._asked
                 finding = self._play(attack, ctx, time.monotonic() - began)
                 if folder is not None and finding.outcome not in (Outcome.SKIPPED, Outcome.ERROR):
-                    folder.finish(finding, self.ledger.get(attack.name))
+                    folder.finish(finding, self.ledger.get(attack.name), self._asked - before)
             findings.append(finding)
         exposed = self._exposure(folder)
         progress(total, total, "done")
@@ -132,10 +137,14 @@ class Session:
 
         return collect(self.trainer, self.target, self.split, self.settings, self.store, tell)
 
+    @property
+    def _asked(self) -> int:
+        """Rows that the model was asked about, also by attacks that an earlier run finished."""
+        return int(getattr(self.target, "inner", self.target).queries) + self.resumed
+
     def _queries_left(self) -> int | None:
         most = self.settings.max_queries
-        asked = int(getattr(self.target, "inner", self.target).queries)
-        return None if most is None else max(0, most - asked) // self.settings.repeats
+        return None if most is None else max(0, most - self._asked) // self.settings.repeats
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         uses_shadows, limit = isinstance(attack, KNOW_THE_RECIPE), self.settings.seconds
@@ -203,7 +212,7 @@ class Session:
                 "kind": _kind(target),
                 "access": target.access,
                 "classes": len(target.classes) if isinstance(target, LabelTarget) else 0,
-                "queries": getattr(target, "inner", target).queries,
+                "queries": self._asked,
                 "notes": list(target.notes),
             },
             sample=self._sample(),

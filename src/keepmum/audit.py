@@ -146,7 +146,7 @@ def plan(
     clean = _fit_queries(remove_overlap(split)[0], settings)
     recipe = Recipe(trainer, None if shadow_store is None else Path(shadow_store))
     training = foreseen(settings, chosen, recipe.resolve(target, settings), clean.pool, recipe)
-    return draw_up(target, clean, chosen, training)
+    return draw_up(target, clean, chosen, training, max_queries)
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:
@@ -184,7 +184,8 @@ def _prepare(
 
 
 def _fit_queries(split: Split, settings: Settings) -> Split:
-    total = (len(split.members) + len(split.nonmembers)) * settings.repeats
+    people = len(split.pool) + (0 if split.population is None else len(split.population))
+    total = people * settings.repeats
     if settings.max_queries is None or total <= settings.max_queries:
         return split
     rng = np.random.default_rng([settings.seed, 0x71756572])
@@ -193,4 +194,6 @@ def _fit_queries(split: Split, settings: Settings) -> Split:
     def some(records: Records) -> Records:
         return records.take(np.sort(rng.permutation(len(records))[: max(1, int(share * len(records)))]))
 
-    return Split(some(split.members), some(split.nonmembers), split.population)
+    return Split(
+        some(split.members), some(split.nonmembers), None if split.population is None else some(split.population)
+    )

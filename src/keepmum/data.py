@@ -203,6 +203,17 @@ class Split:
                     stop = start + len(records)
                     object.__setattr__(self, name, replace(records, ids=np.arange(start, stop)))
                     start = stop
+        elif self.population is not None and self.population.ids is None:
+            after = 1 + int(max(self.members.ids.max(), self.nonmembers.ids.max()))
+            numbered = replace(self.population, ids=np.arange(after, after + len(self.population)))
+            object.__setattr__(self, "population", numbered)
+        known = [side.ids for side in (self.members, self.nonmembers, self.population) if side is not None]
+        ids = np.concatenate([part for part in known if part is not None])
+        if len(np.unique(ids)) < len(ids):
+            raise DataError(
+                f"expected an id of its own for each record, got {len(ids) - len(np.unique(ids))} that stand twice "
+                "among members, non-members and population: leave ids out, and they are numbered"
+            )
 
     @cached_property
     def pool(self) -> Records:

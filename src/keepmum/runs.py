@@ -59,11 +59,14 @@ class RunFolder:
                 f"cannot write the run folder {self.path} ({err.strerror}): choose another with out"
             ) from err
 
-    def finished(self) -> dict[str, tuple[Finding, Ledger | None]]:
-        """Attacks that were finished earlier, with their scores. A line that was cut off is not counted."""
+    def finished(self) -> dict[str, tuple[Finding, Ledger | None, int]]:
+        """Attacks that were finished earlier, their scores, and the rows that they had the model asked about.
+
+        A line that was cut off is not counted.
+        """
         from keepmum.report._json import finding as finding_from
 
-        done: dict[str, tuple[Finding, Ledger | None]] = {}
+        done: dict[str, tuple[Finding, Ledger | None, int]] = {}
         events = self.path / "events.jsonl"
         for line in events.read_text(encoding="utf-8").splitlines() if events.exists() else ():
             try:
@@ -74,11 +77,11 @@ class RunFolder:
             scores = self._scores(finding.id)
             if event["scores"] and scores is None:
                 continue
-            done[finding.id] = finding, scores
+            done[finding.id] = finding, scores, int(event.get("asked", 0))
         return done
 
-    def finish(self, finding: Finding, ledger: Ledger | None) -> None:
-        """Keep one finished attack: scores first, then the event that says so."""
+    def finish(self, finding: Finding, ledger: Ledger | None, asked: int = 0) -> None:
+        """Keep one finished attack: scores first, then the event that says so and how many rows were asked about."""
         from keepmum.report._json import plain
 
         if ledger is not None:
@@ -88,7 +91,7 @@ class RunFolder:
                 np.savez(file, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores)
                 _sync(file)
             partial.replace(path)
-        line = json.dumps({"finding": plain(finding), "scores": ledger is not None}, sort_keys=True)
+        line = json.dumps({"finding": plain(finding), "scores": ledger is not None, "asked": asked}, sort_keys=True)
         events = self.path / "events.jsonl"
         cut_off = events.exists() and not events.read_bytes().endswith(b"\n")
         with events.open("a", encoding="utf-8") as file:

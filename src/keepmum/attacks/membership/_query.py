@@ -6,10 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TypeVar
 
-from keepmum.attacks._base import Context
 from keepmum.attacks.membership._base import MembershipAttack
-from keepmum.attacks.membership._measure import FEWEST
-from keepmum.errors import NotApplicableError
 from keepmum.targets._base import LabelTarget, Target
 
 L = TypeVar("L", bound=LabelTarget)
@@ -38,16 +35,5 @@ class QueryAttack(MembershipAttack[L]):
             return "needs the model itself: recorded answers know only the recorded records"
         return super().inapplicable(target)
 
-    def planned(self, people: int, left: int | None = None) -> int:
-        """Rows that will be asked about, when the pool holds so many people and so many rows may be asked about."""
-        rows = self.rows if left is None else min(self.rows, left)
-        return min(people, rows // self.per_record) * self.per_record
-
-    def _most(self, ctx: Context) -> int:
-        rows = self.rows if ctx.queries_left is None else min(self.rows, ctx.queries_left)
-        people = rows // self.per_record
-        if people < 4 * FEWEST:
-            raise NotApplicableError(
-                f"needs {self.per_record} queries a record for at least {4 * FEWEST} records; {rows:,} may be spent"
-            )
-        return people
+    def _affordable(self, left: int | None) -> int:
+        return (self.rows if left is None else min(self.rows, left)) // self.per_record

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from keepmum.attacks.membership._base import Scores, SignalAttack
+from keepmum.attacks._base import Context
+from keepmum.attacks.membership._base import MembershipAttack, Scores
 from keepmum.data import Records
 from keepmum.targets._base import GradientTarget
 
 
 @dataclass(frozen=True)
-class GradientNorm(SignalAttack[GradientTarget]):
+class GradientNorm(MembershipAttack[GradientTarget]):
     """Gradient-norm attack.
 
     Training moves the parameters to where the members' losses pull no more. A record that would hardly move them is
@@ -29,9 +30,9 @@ class GradientNorm(SignalAttack[GradientTarget]):
 
     @property
     def per_record(self) -> int:
-        """One gradient; a second one for the population that others are compared with."""
-        return 2 if self.per_class else 1
+        """One gradient."""
+        return 1
 
-    def signal(self, target: GradientTarget, records: Records) -> Scores:
+    def score(self, target: GradientTarget, records: Records, ctx: Context) -> Scores:
         """Negative Euclidean norm of the gradient of the cross-entropy with respect to all parameters."""
         return -target.gradient_norms(records)
