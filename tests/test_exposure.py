@@ -108,6 +108,7 @@ def test_fewer_than_ten_people_are_never_told_apart() -> None:
     assert found.most_exposed == 12
     assert [(t.share, t.usual) for t in found.traits] == [(None, None), (None, round(117 / 120, 4))]
     assert "fewer than ten members are" in found.explanation
+    assert set(np.rint(np.array(found.shares) * 120).tolist()) == {0, 120}
     assert list(found.quantiles) == ["0.5", "0.9"]
     assert all(group.members >= 10 for group in found.groups)
     tiny = zoo.split(15)
@@ -120,14 +121,23 @@ def test_fewer_than_ten_people_are_never_told_apart() -> None:
 def test_aggregates_equal_their_slow_twins() -> None:
     split = zoo.split(300)
     rng = np.random.default_rng(1)
-    risk = rng.beta(6, 3, 600)
+    risk = 0.3 + 0.7 * rng.beta(6, 5, 600)
     found = exposure(told(risk, split), split, 8, ())
     mine = risk[split.is_member]
+    counts = []
     for i in range(len(EDGES) - 1):
         low, high = EDGES[i], EDGES[i + 1]
-        inside = [(r >= low or i == 0) and (r < high or i == len(EDGES) - 2) for r in mine]
-        assert found.shares[i] == pytest.approx(np.mean(inside), abs=1e-6)
-    assert found.certain == pytest.approx(np.mean(mine >= 0.9), abs=1e-4)
+        counts.append(sum((r >= low or i == 0) and (r < high or i == len(EDGES) - 2) for r in mine))
+    told_counts = np.rint(np.array(found.shares) * 300).astype(int)
+    shown = np.flatnonzero(told_counts)
+    assert 0 < shown[0] < shown[-1] < len(counts) - 1  # the ends, of a few, are counted with the next
+    assert told_counts[shown].min() >= 10
+    assert told_counts.sum() == 300
+    assert told_counts[shown[0]] == sum(counts[: shown[0] + 1])
+    assert told_counts[shown[-1]] == sum(counts[shown[-1] :])
+    assert told_counts[shown[1] : shown[-1]].tolist() == counts[shown[1] : shown[-1]]
+    sure = int((mine >= 0.9).sum())
+    assert found.certain == (None if 0 < sure < 10 else pytest.approx(sure / 300, abs=1e-4))
     for group in found.groups:
         part = mine[split.members.y.astype(str) == group.value]
         assert (group.members, group.median) == (len(part), pytest.approx(np.median(part), abs=1e-4))

@@ -96,7 +96,7 @@ def exposure(found: Found, split: Split, shadows: int, slices: tuple[str, ...]) 
     top = min(max(5 * SMALL, n // 100), n // 10)
     first = np.flatnonzero(members)[np.lexsort((-found.risks.gap[members], -risk))[:top]]
     traits = tuple(Trait(name, _share(of[first]), _share(of[members])) for name, of in found.traits.items())
-    inside = np.histogram(np.clip(risk, EDGES[0], EDGES[-1]), EDGES)[0]
+    inside = _folded(np.histogram(np.clip(risk, EDGES[0], EDGES[-1]), EDGES)[0])
     certain = _share(risk >= CERTAIN)
     return Exposure(
         shadows=shadows,
@@ -110,6 +110,16 @@ def exposure(found: Found, split: Split, shadows: int, slices: tuple[str, ...]) 
         groups=_groups(found.risks.risk, split, slices),
         explanation=_sentence(quantiles, certain),
     )
+
+
+def _folded(counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Bins of a histogram, those of a few people put into the next one towards the fullest."""
+    counts, fullest = counts.copy(), int(counts.argmax())
+    for i, towards in [(i, -1) for i in range(len(counts) - 1, fullest, -1)] + [(i, 1) for i in range(fullest)]:
+        if counts[i] < SMALL:
+            counts[i + towards] += counts[i]
+            counts[i] = 0
+    return counts
 
 
 def _share(of: NDArray[np.bool_]) -> float | None:

@@ -207,7 +207,7 @@ class Exposure:
       quantiles: Risk that a share of the members is at or below, by share; shares that leave fewer than ten above
         are not told.
       edges: Edges of the histogram's bins, on the scale of the risk.
-      shares: Share of the members in each bin.
+      shares: Share of the members in each bin; bins of fewer than ten are counted with the next one.
       certain: Share of the members at a risk of at least 0.9; None where these are fewer than ten, but not none.
       most_exposed: How many members, those with the highest risk, ``traits`` speaks of.
       traits: What they have in common.
