@@ -205,9 +205,9 @@ def main() -> None:
     head = ["model", "loop, s", "fleet, s", "faster", "of peak", "of peak", "right (own / new)", "apart", "one apart"]
     note = (
         f"{models} models, medians of {repeats}, CPU seconds of one thread, in turns. Share of the core's peak, "
-        "measured as a product of 2,048 x 2,048: loop, then fleet. Apart: accuracies of both, means over the models. One apart: "
-        "probabilities of a fleet of one and of the loop, of the convolutional net in double precision: in single "
-        "precision the images' other layout rounds otherwise, and a maximum may fall to another pixel."
+        "measured as a product of 2,048 x 2,048: loop, then fleet. Apart: accuracies of both, means over the models. "
+        "One apart: probabilities of a fleet of one and of the loop, of the convolutional net in double precision: in "
+        "single precision the images' other layout rounds otherwise, and a maximum may fall to another pixel."
     )
     tables = [table("Fleets against the DataLoader loop", head, rows, note)]
     finish(bars, chosen.json, tables=tables, peak_gflops=most)

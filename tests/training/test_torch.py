@@ -10,7 +10,7 @@ import pytest
 
 from keepmum.data import Records
 from keepmum.errors import ConfigError, TargetError
-from keepmum.training import TorchTrainer
+from keepmum.training import TorchTrainer, _torch_loop
 from keepmum.training._torch_data import Seeds, built, draw_from
 
 torch = pytest.importorskip("torch")
@@ -221,6 +221,21 @@ def test_every_setting_matters(change: Any) -> None:
     plain, changed = recipe().train(DATA, 1), recipe(**change).train(DATA, 1)
     assert (weights(plain) != weights(changed)).any()
     assert np.isfinite(changed.predict_proba(DATA)).all()
+
+
+def pooling(between: Any = nn.ReLU, kind: Any = torch.float64) -> Any:
+    first = nn.Sequential(nn.Conv2d(1, 4, 3), between(), nn.MaxPool2d(2))
+    return nn.Sequential(first, nn.Flatten(), nn.Linear(36, 2)).to(kind)
+
+
+@pytest.mark.parametrize("between", [nn.ReLU, lambda: nn.ReLU(inplace=True), nn.Sigmoid])
+def test_maxima_are_taken_before_relu_to_the_same_effect(between: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = recipe(functools.partial(pooling, between))
+    swapped = [type(part) for part in _torch_loop.pooled_first(pooling(between))[0]]
+    assert (swapped == [nn.Conv2d, nn.MaxPool2d, nn.ReLU]) == (between is not nn.Sigmoid)
+    quick = weights(trainer.train(IMAGES, 3))
+    monkeypatch.setattr(_torch_loop, "pooled_first", lambda module: module)
+    np.testing.assert_allclose(quick, weights(trainer.train(IMAGES, 3)), rtol=0, atol=1e-13)
 
 
 def test_half_precision_trains_a_similar_net() -> None:
