@@ -19,6 +19,7 @@ from keepmum.errors import NotApplicableError
 from keepmum.findings import Outcome
 from keepmum.shadows import Shadows, ShadowStore, scaled_logit
 from keepmum.synthetic import Marginals
+from keepmum.targets import RecordedScores
 from keepmum.training import FunctionTrainer, SklearnTrainer
 
 TREE = SklearnTrainer(DecisionTreeClassifier(min_samples_leaf=2))
@@ -179,6 +180,16 @@ def test_says_what_it_lacks() -> None:
     lone = Split(data.members, data.nonmembers.take(np.arange(3)))
     with pytest.raises(NotApplicableError, match="needs records of the attacker's own"):
         ShadowClassifier().run(target_of(data), lone, Context(trainer=TREE))
+
+
+def test_labels_of_the_target_cost_queries_that_must_be_there() -> None:
+    data = zoo.split(60)
+    attack = ShadowClassifier(labeled_by_target=True)
+    with pytest.raises(NotApplicableError, match="needs 120 queries to label made-up records; 119 are left"):
+        attack.run(target_of(data), data, Context(trainer=TREE, queries_left=239))
+    told = RecordedScores(target_of(data).predict_proba(data.pool), np.arange(3))
+    assert "needs the model itself" in (attack.inapplicable(told) or "")
+    assert ShadowClassifier().inapplicable(told) is None
 
 
 def test_what_shadow_models_answered_is_kept(tmp_path) -> None:

@@ -15,7 +15,7 @@ from keepmum.data import Records
 from keepmum.errors import NotApplicableError
 from keepmum.shadows import Shadows, Signal
 from keepmum.synthetic import GaussianCopula, Generator
-from keepmum.targets._base import ScoreTarget
+from keepmum.targets._base import ScoreTarget, Target
 
 TOP = 5
 """Probabilities of an answer that the classifier sees, the largest ones."""
@@ -80,6 +80,12 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
         asked = "" if self.source is Source.OWN else ":synthetic"
         return f"{self.id}{asked}{'-labeled' if asked and self.labeled_by_target else ''}"
 
+    def inapplicable(self, target: Target) -> str | None:
+        """Why this attack cannot be played here, or None."""
+        if self.labeled_by_target and getattr(target, "inner", target).recorded:
+            return "needs the model itself to label made-up records: recorded answers know only the recorded records"
+        return super().inapplicable(target)
+
     def score(self, target: ScoreTarget, records: Records, ctx: Context) -> Scores:
         """Log-odds of membership by the classifier of the record's class.
 
@@ -90,7 +96,7 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
             raise NotApplicableError(f"needs to train models like the target: {ctx.without_shadows}")
         if ctx.population is None or len(ctx.population) < 2:
             raise NotApplicableError("needs records of the attacker's own: give a population, or more non-members")
-        own = self._own(target, ctx.population, ctx.rng)
+        own = self._own(target, ctx.population, ctx)
         seed = int(ctx.rng.integers(2**31))
         shadows = ctx.store.collect(ctx.trainer, own, self.models, seed, signal=ANSWERS)
         return tell(shadows, own.y, answers(target, records), records.y, self._classifier(ctx.rng))
@@ -98,12 +104,16 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
     def _crossed(self, target: ScoreTarget, records: Records, is_member: NDArray[np.bool_], ctx: Context) -> Scores:
         half = max(2, 2 * (self.models // 4))
         made_up = replace(self, source=Source.SYNTHETIC, rows=self.rows or len(records), models=half)
-        return MembershipAttack._crossed(made_up, target, records, is_member, ctx)
+        left = None if ctx.queries_left is None else ctx.queries_left // 2
+        return MembershipAttack._crossed(made_up, target, records, is_member, replace(ctx, queries_left=left))
 
-    def _own(self, target: ScoreTarget, population: Records, rng: np.random.Generator) -> Records:
+    def _own(self, target: ScoreTarget, population: Records, ctx: Context) -> Records:
         if self.source is Source.OWN:
             return population
-        made = self.generator(population, self.rows or 4 * len(population), rng)
+        rows = self.rows or 4 * len(population)
+        if self.labeled_by_target and ctx.queries_left is not None and rows > ctx.queries_left:
+            raise NotApplicableError(f"needs {rows:,} queries to label made-up records; {ctx.queries_left:,} are left")
+        made = self.generator(population, rows, ctx.rng)
         return Records(made.X, target.classes[target.predict(made)]) if self.labeled_by_target else made
 
     def _classifier(self, rng: np.random.Generator) -> Any:
