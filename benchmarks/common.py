@@ -44,6 +44,11 @@ def tpr(mine: np.ndarray, theirs: np.ndarray, rate: float) -> float:
     return float((mine > threshold_at_fpr(theirs, rate)).mean())
 
 
+def others() -> str:
+    """How busy the machine is with other work, for figures in wall seconds; to be asked before one's own begins."""
+    return f"Processes that wanted a core when this began: {os.getloadavg()[0]:.0f}, of {os.cpu_count()} cores."
+
+
 def family() -> tuple[float, float]:
     """CPU seconds and resident MiB of this process and everything below it, also of those that ended."""
     parents: dict[int, int] = {}

@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from common import Bars, at_least, at_most, family, finish, parser, table
+from common import Bars, at_least, at_most, family, finish, others, parser, table
 
 ATTACKS = ("membership/lira", "membership/rmia", "membership/learned")
 
@@ -87,13 +87,14 @@ def main() -> None:
         print(json.dumps(audit(effort, *map(int, numbers))))
         return
     rows, shadows = (2_000, 8) if chosen.quick else (20_000, 64)
+    busy = others()
     deep, fast = run("standard", shadows, rows), run("quick", 0, rows)
     lines = [
         [f"LiRA, RMIA, learned; {shadows} shadow models", f"{deep['wall']:.1f}", f"{deep['cpu']:.1f}", deep["outcome"]],
         ["all attacks, effort quick", f"{fast['wall']:.1f}", f"{fast['cpu']:.1f}", fast["outcome"]],
     ]
     found = "; ".join(f"{name.split('/')[1]} {area:.3f}" for name, area in deep["areas"].items())
-    note = f"Two workers. AUC: {found}. {deep['fidelity']} Effort quick plays {fast['played']} attacks."
+    note = f"Two workers. AUC: {found}. {deep['fidelity']} Effort quick plays {fast['played']} attacks. {busy}"
     title = f"An audit of a network on {rows:,} people, end to end"
     shown = table(title, ["audit", "wall, s", "CPU, s", "outcome"], lines, note)
     bars: Bars = {

@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 import numpy as np
-from common import Bars, at_least, family, finish, parser, table
+from common import Bars, at_least, family, finish, others, parser, table
 
 ENGINES = {
     "one after another": ("local", 1, ""),
@@ -69,6 +69,7 @@ def main() -> None:
         print(json.dumps(work(chosen.work[0], *map(int, chosen.work[1:]))))
         return
     sizes = [8, 10, 1000] if chosen.quick else [32, 100, 10_000]
+    busy = others()
     results = {
         title: run(name, jobs, sizes)
         for title, (name, jobs, package) in ENGINES.items()
@@ -83,7 +84,7 @@ def main() -> None:
     title = f"Engines: {sizes[0]} forests of {sizes[1]} trees on {sizes[2]:,} records"
     head = ["engine", "wall, s", "CPU, s", "times as fast", "MiB, all processes"]
     note = "Start and end of the engine are in the wall seconds. " + ("The same" if same else "NOT the same")
-    shown = table(title, head, rows, note + " signals, bit for bit, from each of them.")
+    shown = table(title, head, rows, note + " signals, bit for bit, from each of them. " + busy)
     bars: Bars = {"engines_bit_for_bit_the_same": at_least(float(same), 1.0)}
     bars["engines_compared"] = at_least(len(results), len(ENGINES))
     finish(bars, chosen.json, tables=[shown])

@@ -28,7 +28,7 @@ ON_DATA = ("power", "peers")
 
 
 def command(part: str, chosen: Any) -> list[str]:
-    words = [sys.executable, str(HERE / f"{part}.py"), "--json"]
+    words = [sys.executable, "-u", str(HERE / f"{part}.py"), "--json"]
     words += ["--quick"] if chosen.quick else []
     words += ["--data", chosen.data] if chosen.data and part in ON_DATA else []
     words += ["--installed"] if part == "peers" and not chosen.peers else []

@@ -16,7 +16,7 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-from common import Bars, at_least, at_most, finish, parser, table
+from common import Bars, at_least, at_most, finish, others, parser, table
 
 from keepmum.attacks.membership import Lira, Rmia
 from keepmum.data import Records
@@ -136,13 +136,14 @@ def store_bars() -> Bars:
 def main() -> None:
     options = parser(__doc__)
     chosen = options.parse_args()
+    busy = others()
     bars = {**scoring_bars(chosen.quick), **store_bars(), **kill_bars(chosen.quick)}
     rows = [[name.replace("_", " "), bar["value"], bar["goal"]] for name, bar in bars.items()]
     note = "LiRA and RMIA in one pass over a memory-mapped matrix; memory beyond the matrix. A kill is `kill -9` of "
     note += (
         "the process group at a random moment; after the last one the same call goes on, and its `report.json` is held "
     )
-    note += "against that of an audit that nobody killed."
+    note += "against that of an audit that nobody killed. " + busy
     finish(bars, chosen.json, tables=[table("Scoring, keeping, kills", ["figure", "value", "goal"], rows, note)])
 
 
