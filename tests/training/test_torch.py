@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import keepmum
 from keepmum.data import Records
 from keepmum.errors import ConfigError, TargetError
+from keepmum.targets import TorchTarget
 from keepmum.training import TorchTrainer, _torch_loop
 from keepmum.training._torch_data import Seeds, built, draw_from
 
@@ -250,14 +252,22 @@ def test_one_output_is_a_logistic_model() -> None:
     assert (target.classes[target.predict(data)] == data.y).mean() > 0.95
 
 
-def test_a_half_that_lacks_a_class_is_trained_on_the_classes_of_all() -> None:
-    lacking = DATA.y != 1
-    (model,) = recipe().train_fleet(DATA, lacking[None], [0])
+@pytest.mark.parametrize("lacks", [1, 2])
+def test_a_half_that_lacks_a_class_is_trained_on_the_classes_of_all(lacks: int) -> None:
+    half = DATA.y != lacks
+    (model,) = recipe().train_fleet(DATA, half[None], [0])
     assert model.classes.tolist() == [0, 1, 2]
-    with pytest.raises(ConfigError, match=r"as many classes as the module has outputs, 3, got 2"):
-        recipe().train(DATA.take(lacking), 0)
-    same = recipe(classes=(0, 1, 2)).train(DATA.take(lacking), 0)
+    same = recipe(classes=(0, 1, 2)).train(DATA.take(half), 0)
     np.testing.assert_array_equal(weights(model), weights(same))
+
+
+def test_classes_that_cannot_be_told_are_asked_for() -> None:
+    between, last = DATA.take(DATA.y != 1), DATA.take(DATA.y != 2)
+    assert recipe().train(between, 0).classes.tolist() == [0, 1, 2]
+    with pytest.raises(ConfigError, match=r"as many classes as the module has outputs, 3, got 2"):
+        recipe().train(last, 0)
+    with pytest.raises(ConfigError, match=r"got 2: give classes="):
+        recipe().train(Records(between.X, np.array(["a", "b", "c"])[between.y]), 0)
 
 
 def test_classes_are_in_the_order_that_is_given() -> None:
@@ -315,3 +325,19 @@ def test_first_weights_must_come_from_the_seed() -> None:
 
     with pytest.raises(ConfigError, match="random numbers from torch alone"):
         _ = recipe(restless).key
+
+
+@pytest.mark.slow
+def test_an_audit_with_shadow_models_finds_what_a_net_learned_by_heart() -> None:
+    rng = np.random.default_rng(0)
+    centers, y = rng.normal(size=(4, 20)) * 0.4, rng.integers(4, size=1800)
+    X = centers[y] + rng.normal(size=(1800, 20))
+    members, others, strangers = (Records(X[part::3], y[part::3]) for part in range(3))
+    trainer = TorchTrainer(lambda: nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4)), lr=0.01, epochs=60)
+    attacks = ["membership/pooled", "membership/rmia", "membership/learned"]
+    for trained_on, outcome in ((members, "leak"), (strangers, "no_leak_found")):
+        target = TorchTarget(trainer.train(trained_on, 0).internals, range(4))
+        report = keepmum.audit(target, members, others, trainer=trainer, shadows=8, attacks=attacks)
+        found = {finding.id: finding.outcome.value for finding in report.findings if finding.id in attacks}
+        assert set(found) == set(attacks)
+        assert set(found.values()) == {outcome}

@@ -80,6 +80,8 @@ def pool_of(records: Records, module: Any, classes: tuple[Any, ...] | None, devi
         y = np.array([place[label] for label in labels.tolist()], dtype=np.int64)[y]
         labels = np.asarray(classes)
     outputs = _outputs(module, X[:2], device)
+    if classes is None and labels.dtype.kind in "iu" and (labels[0], labels[-1]) == (0, outputs - 1):
+        y, labels = labels[y], np.arange(outputs)  # a class in between that nobody here belongs to
     if len(labels) != max(outputs, 2):
         raise ConfigError(
             f"expected as many classes as the module has outputs, {max(outputs, 2)}, got {len(labels)}: "
@@ -87,7 +89,7 @@ def pool_of(records: Records, module: Any, classes: tuple[Any, ...] | None, devi
         )
     wide = X.ndim == 4 and any(isinstance(part, torch.nn.Conv2d) for part in module.modules())
     X = X.permute(0, 2, 3, 1).contiguous() if wide else X.contiguous()
-    return Pool(X, torch.as_tensor(y.reshape(-1), device=device), labels, wide)
+    return Pool(X, torch.as_tensor(y.reshape(-1).astype(np.int64), device=device), labels, wide)
 
 
 def _outputs(module: Any, X: Any, device: Any) -> int:

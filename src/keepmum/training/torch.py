@@ -44,7 +44,8 @@ class TorchTrainer(Trainer):
       weight_decay: As the optimizer means it.
       schedule: Learning rate by epoch: ``"constant"``, or ``"cosine"`` or ``"linear"`` down to 0.
       augment: Function of a batch ``(n, …)`` and a `torch.Generator` that returns a changed batch, or None.
-      classes: ``(K,)`` labels in the order of the logits; None for the labels of the records in their order.
+      classes: ``(K,)`` labels in the order of the logits; None for the sorted labels of the records, which may lack
+        one between 0 and K - 1 if they are integers.
       device: Where to train; ``"auto"`` takes a GPU where there is one.
       precision: ``"bfloat16"`` computes convolutions and products in half precision: faster on some machines.
 
