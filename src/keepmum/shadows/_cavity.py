@@ -86,7 +86,7 @@ def _turns(X: Floats, y: Floats, strength: float, ridge: Floats, start: Floats, 
     force, weight, loose = _forces(start, variance, np.full(len(y), 1e-9), y, strength)
     theta, shares, before, last, settled = None, np.ones(len(y)), start, np.inf, False
     for turn in range(MOST_TURNS):
-        root: Floats = np.linalg.cholesky(_gram(light, weight, buffer) + np.diag(ridge))
+        root = np.asarray(np.linalg.cholesky(_gram(light, weight, buffer) + np.diag(ridge)), dtype=np.float64)
         whitened = _whiten(root, light)
         leverage = np.einsum("ij,ij->j", whitened, whitened).astype(np.float64)
         own = leverage / np.maximum(1 - weight * leverage, LEAST)

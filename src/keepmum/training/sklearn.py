@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.errors import ConfigError, TargetError
@@ -51,6 +53,47 @@ class SklearnTrainer(Trainer):
             except PackageNotFoundError:
                 versions.append(name)
         return f"{canonical(recipe)} with {', '.join(versions)}"
+
+    @property
+    def fleet_size(self) -> int:
+        """Eight where models are trained together."""
+        from keepmum.training._mlp import FLEET
+
+        return 2 if self._why_alone() else FLEET
+
+    @property
+    def fleet_note(self) -> str:
+        """How a fleet is trained, and why."""
+        reason = self._why_alone()
+        return f"one after another: {reason}" if reason else "together, in groups of 8 networks"
+
+    def _why_alone(self) -> str:
+        from keepmum.training._sklearn_fleet import why_alone
+
+        return why_alone(self.estimator)
+
+    def train_fleet(
+        self, records: Records, trained_on: NDArray[np.bool_], seeds: Sequence[int]
+    ) -> Iterator[ScoreTarget]:
+        """Train several models: neural networks together, others one after another.
+
+        Raises:
+          TargetError: See `train`.
+        """
+        if self._why_alone():
+            yield from super().train_fleet(records, trained_on, seeds)
+            return
+        from keepmum.targets.sklearn import from_sklearn
+        from keepmum.training._mlp import FLEET
+        from keepmum.training._sklearn_fleet import together
+
+        for start in range(0, len(seeds), FLEET):
+            some, masks = seeds[start : start + FLEET], trained_on[start : start + FLEET]
+            models = together([_settled(self.estimator, seed) for seed in some], records, masks)
+            for model, mask, seed in zip(models, masks, some, strict=True):
+                target = self.train(records.take(mask), seed) if model is None else from_sklearn(model)
+                assert isinstance(target, ScoreTarget)
+                yield target
 
     def train(self, records: Records, seed: int) -> ScoreTarget:
         """Fit a copy on the records, on one thread.
