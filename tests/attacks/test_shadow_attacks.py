@@ -143,7 +143,11 @@ def test_the_slope_of_offline_rmia_is_the_best_for_shadow_models_that_play_the_t
 
 def test_offline_rmia_works_with_one_reference() -> None:
     everyone = fleet(4, records=2000, gap=1.5)
-    scores = RmiaOffline().infer(everyone.row(3), first(everyone, 2), RNG)
+    pair = first(everyone, 2)
+    p = 1 / (1 + np.exp(-np.stack([pair.row(k) for k in (0, 1)])))
+    slope = (1 - p[pair.trained_on].mean()) / (1 - p[~pair.trained_on].mean())
+    assert RmiaOffline().tune(pair, RNG) == pytest.approx(slope, rel=1e-5)
+    scores = RmiaOffline().infer(everyone.row(3), pair, RNG)
     mask = everyone.trained_on[3]
     assert auc_value(scores[mask], scores[~mask]) > 0.6
 

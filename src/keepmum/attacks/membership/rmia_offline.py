@@ -14,10 +14,8 @@ from keepmum.shadows import Shadows, Sums
 from keepmum.shadows._fleet import log_probability
 from keepmum.stats.roc import auc_value
 
-OUTSIDE = 3
-"""Row of `Sums.outside` that holds the probability of the true label."""
-UNTUNED = 0.3
-"""Slope where there are too few shadow models to learn it."""
+PROBABILITY = 3
+"""Row of `Sums` that holds the probability of the true label."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,10 @@ class RmiaOffline(ShadowAttack):
     def tune(self, shadows: Shadows, rng: np.random.Generator) -> float:
         """The slope that tells members best when shadow models play the target; the truth about the target is not used.
 
-        Without a second pair nobody is left to compare with, and `UNTUNED` is returned.
+        Without a second pair nobody is left to compare with, and the line is drawn through what the pair shows.
         """
         if len(shadows) < 4:
-            return UNTUNED
+            return line(shadows.sums)
         tried = np.linspace(0.0, 1.0, self.slopes)
         some = np.sort(rng.permutation(len(shadows.ids))[: self.rows])
         areas = np.zeros(len(tried))
@@ -73,7 +71,13 @@ class RmiaOffline(ShadowAttack):
         return float(tried[areas.argmax()])
 
 
+def line(sums: Sums) -> float:
+    """Slope of the line through certainty and the mean probabilities of models without and with a record, 0 to 1."""
+    unsure = [1 - float(sums.mean(side, PROBABILITY).mean()) for side in ("outside", "inside")]
+    return float(np.clip(unsure[1] / max(unsure[0], 1e-12), 0.0, 1.0))
+
+
 def offline_likelihood(signal: Scores, sums: Sums, slope: float) -> Scores:
     """``log (p(x | target) / (((1 + a) * mean of p(x | models without x) + 1 - a) / 2))``, shape ``(n,)``."""
-    usual = ((1 + slope) * sums.mean("outside", OUTSIDE) + 1 - slope) / 2
+    usual = ((1 + slope) * sums.mean("outside", PROBABILITY) + 1 - slope) / 2
     return np.asarray(log_probability(signal) - np.log(np.maximum(usual, 1e-300)))
