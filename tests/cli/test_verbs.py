@@ -198,6 +198,14 @@ def test_words_are_explained(keepmum, word: str) -> None:
     assert len(json.loads(out.splitlines()[-1])["text"]) > 30
 
 
+def test_variants_are_explained_with_their_attack(keepmum) -> None:
+    code, out, _ = keepmum("explain", "membership/lira:fixed-variance")
+    assert code == 0
+    assert out == keepmum("explain", "membership/lira")[1]
+    assert "by name: membership/lira:per-record-variance; membership/lira:per-class-variance" in out
+    assert keepmum("explain", "membership/lira:no-variance")[0] == 2
+
+
 def test_outcomes_are_all_explained() -> None:
     from keepmum.cli.explain import OUTCOMES
     from keepmum.findings import Outcome

@@ -64,7 +64,8 @@ def _entry(word: str) -> dict[str, Any]:
 
     attacks = {cls.id: cls for cls in attack_classes()}
     short = {name.split("/", 1)[1]: name for name in attacks}
-    plain = word.removesuffix(":per-class")
+    variants = {attack.name: cls.id for cls in attacks.values() for attack in cls.variants()}
+    plain = variants.get(word, word.removesuffix(":per-class"))
     name = short.get(plain, plain)
     if name in attacks:
         return _attack(attacks[name])
@@ -87,4 +88,6 @@ def _attack(cls: Any) -> dict[str, Any]:
     entry["references"] = [source for source in sources.split("; ") if source] or list(cls.references)
     if hasattr(cls, "per_class"):
         entry["variant"] = f"{cls.id}:per-class compares each record with others of its own class"
+    if cls.variants():
+        entry["by name"] = [attack.name for attack in cls.variants()]
     return entry
