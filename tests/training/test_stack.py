@@ -61,6 +61,8 @@ ODD = [  # widths that are multiples of nothing, halves that differ by one, a la
     ((20, 64, 10), nn.GELU, 333, 50),
     ((30, 10), nn.ReLU, 200, 32),
     ((9, 21, 6), nn.ELU, 75, 1),
+    ((9, 20, 1), nn.ReLU, 75, 16),
+    ((9, 1, 2), nn.Tanh, 75, 16),
 ]
 
 
@@ -70,7 +72,7 @@ def test_a_model_is_the_same_in_every_group(
     widths: Any, between: Any, count: int, batch: int, settings: Any, grouped: Any
 ) -> None:
     trainer = TorchTrainer(functools.partial(net, widths, between), epochs=2, batch_size=batch, **settings)
-    data, seen = records(count, widths[0], widths[-1]), []
+    data, seen = records(count, widths[0], max(2, widths[-1])), []
     for size in (1, 2, 4, 8):
         grouped(size)
         seen.append(fleet(trainer, data))
@@ -88,6 +90,16 @@ KINDS = [nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, l
 def test_training_is_that_of_the_plain_loop(between: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     build = functools.partial(net, (7, 13, 6, 3), between, 0.2, torch.float64)
     trainer, data = TorchTrainer(build, epochs=3, batch_size=16, **settings), records(75, 7, 3)
+    stacked = fleet(trainer, data)
+    monkeypatch.setattr(_torch_fleet, "why_alone", lambda *given: "asked for")
+    np.testing.assert_allclose(np.stack(stacked), np.stack(fleet(trainer, data)), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("settings", [SGD, ADAM])
+def test_one_output_is_trained_as_in_the_plain_loop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = functools.partial(net, (7, 13, 1), nn.ReLU, 0.2, torch.float64)
+    trainer, data = TorchTrainer(build, epochs=3, batch_size=16, **settings), records(75, 7, 2)
+    assert trainer.fleet_note.startswith("together")
     stacked = fleet(trainer, data)
     monkeypatch.setattr(_torch_fleet, "why_alone", lambda *given: "asked for")
     np.testing.assert_allclose(np.stack(stacked), np.stack(fleet(trainer, data)), rtol=0, atol=1e-11)
@@ -175,7 +187,6 @@ class Mine(nn.Module):
         (lambda: nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)), "BatchNorm1d is no layer"),
         (lambda: nn.Sequential(nn.Linear(5, 4), nn.ReLU()), "does not end in a linear layer"),
         (lambda: nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.ReLU(), nn.Linear(4, 3)), "activation follows another"),
-        (lambda: net((5, 4, 1)), "single output"),
         (lambda: nn.Sequential(nn.Linear(5, 4), nn.Flatten(), nn.Linear(4, 3)), "not flattened first"),
         (shared, "shared, hooked or frozen"),
         (hooked, "shared, hooked or frozen"),

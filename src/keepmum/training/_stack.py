@@ -54,8 +54,6 @@ def why_not(module: Any, dimensions: int | None = None) -> str | None:
         return "layers are shared, hooked or frozen"
     if any(one and other for one, other in pairwise(active)):
         return "one activation follows another"
-    if any(part.out_features == 1 for part in dense):
-        return "a layer has a single output"
     shaped = [place for place, part in enumerate(parts) if type(part) is nn.Flatten]
     if shaped not in ([], [0]) or (not shaped and dimensions not in (None, 2)):
         return "records are not flattened first"
@@ -79,6 +77,15 @@ def group_size(module: Any) -> int:
     """How many modules like this one are computed together: from 8 to 16, the more the smaller they are."""
     each = sum(value.numel() * value.element_size() for value in module.parameters())
     return int(min(GROUP[-1], max(GROUP[0], CACHE // each)))
+
+
+def at_least_two(group: NDArray[np.intp], module: Any) -> NDArray[np.intp]:
+    """The group, or a model twice where it would be alone with a layer of one output.
+
+    Libraries take another path, which rounds otherwise, for the product of a matrix and a single vector.
+    """
+    single = any(getattr(part, "out_features", 2) == 1 for part in parts_of(module))
+    return group.repeat(2) if single and len(group) == 1 else group
 
 
 def groups_of(sizes: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
@@ -179,12 +186,17 @@ class Stack:
         return x, rows
 
     def _backward(self, answer: tuple[Any, int], y: Any) -> None:
-        """Gradients of the summed cross-entropy: probabilities, less 1 for the true class."""
+        """Gradients of the summed loss: probabilities, less 1 for the true class."""
         import torch
 
         logits, rows = answer
-        d = torch.softmax(logits, dim=2, out=self._buffers.take("d", tuple(logits.shape), logits))
-        d[:, :rows].scatter_add_(2, y[..., None], d.new_full((), -1.0).expand(*y.shape, 1))
+        d = self._buffers.take("d", tuple(logits.shape), logits)
+        if logits.shape[2] == 1:
+            torch.sigmoid(logits, out=d)
+            d[:, :rows, 0] -= y
+        else:
+            torch.softmax(logits, dim=2, out=d)
+            d[:, :rows].scatter_add_(2, y[..., None], d.new_full((), -1.0).expand(*y.shape, 1))
         if rows < d.shape[1]:
             d[:, rows:] = 0
         for layer in reversed(self._layers):

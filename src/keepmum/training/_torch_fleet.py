@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.targets._tensors import FAILURES
-from keepmum.training._stack import Stack, flattened, group_size, groups_of, why_not
+from keepmum.training._stack import Stack, at_least_two, flattened, group_size, groups_of, why_not
 from keepmum.training._torch_data import Pool, Seeds, built, quiet, untrainable
 from keepmum.training._torch_loop import check_finite, train_one
 
@@ -64,6 +64,7 @@ def trained(recipe: TorchTrainer, pool: Pool, rows: Rows, seeds: Sequence[Seeds]
 
 def _together(recipe: TorchTrainer, modules: list[Any], pools: tuple[Pool, Any], rows: Rows, seeds: Any) -> None:
     for group in groups_of(np.array([len(own) for own in rows]), group_size(modules[0])):
+        group = at_least_two(group, modules[0])
         stack = Stack(recipe, [modules[i] for i in group], *pools, [seeds[i] for i in group])
         try:
             stack.train(np.stack([rows[i] for i in group]))
