@@ -162,7 +162,7 @@ def test_labels_may_be_text_and_records_sparse():
         (MLPClassifier(warm_start=True), "warm start"),
         (MLPClassifier(hidden_layer_sizes=(300, 300)), "50,000 weights"),
         (Pipeline([("net", MLPClassifier())], memory="folder"), "cache"),
-        (DecisionTreeClassifier(), "DecisionTreeClassifier"),
+        (DecisionTreeClassifier(), "models of this kind"),
         (LogisticRegression(), "logistic regressions"),
     ],
 )

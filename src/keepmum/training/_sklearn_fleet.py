@@ -16,17 +16,19 @@ from keepmum.training import _mlp
 def why_alone(estimator: Any) -> str:
     """Why models of a recipe are trained one after another, or nothing.
 
-    Logistic regressions are: scikit-learn fits one in a few milliseconds, most of them in its own compiled solver, and
-    where that stops short of the optimum a common solver would not stop with it.
+    Logistic regressions are, by measurement. At its default tolerance scikit-learn stops short of the optimum, each fit
+    at its own place: by up to 0.1 in probability on digits (64 columns), 0.02 on the breast cancer data. A solver that
+    takes all of them to the optimum together would train other models than the recipe does, and from about 200 columns
+    on it was no faster than scikit-learn's either.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
 
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     if type(last) is LogisticRegression:
-        return "logistic regressions gain nothing from being trained together"
+        return "logistic regressions stop short of their optimum, each at its own place"
     if type(last) is not MLPClassifier:
-        return f"models of the kind {type(last).__name__} are not trained together"
+        return "models of this kind are not trained together"
     if getattr(estimator, "memory", None) is not None:
         return "the pipeline keeps its steps in a cache"
     return _mlp.why_alone(last)
