@@ -49,6 +49,24 @@ def test_what_the_flags_leave_out_comes_from_the_project_file(keepmum, files: Pa
     assert (tmp_path / "here" / "report.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--engine", "spark"), "engine"),
+        (("--address", "10.0.0.1:1"), "expected no address for the local engine, got 10.0.0.1:1"),
+        (("--engine", "dask"), "pip install 'keepmum[dask]'"),
+    ],
+)
+def test_engines_that_cannot_be_used(
+    keepmum, files: Path, argv: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keepmum.training.engines.dask.find_spec", lambda _: None)
+    code, out, err = keepmum("audit", *records(files), *argv)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not Path(".keepmum/runs").exists()
+
+
 def test_slices_of_a_column(keepmum, files: Path) -> None:
     scores = ("--scores", files / "leaky.csv", files / "others.csv")
     code, out, err = keepmum("audit", *scores, "--attack", "membership/loss", "--slice", "group", "--json")

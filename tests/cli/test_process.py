@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +78,66 @@ def test_a_real_ctrl_c(files: Path, tmp_path: Path) -> None:
     assert process.returncode == 130, err
     assert "the same command continues" in err
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False).returncode == 0
+    assert len(list(tmp_path.glob(".keepmum/runs/*/report.html"))) == 1
+
+
+def group(pid: int) -> set[int]:
+    """Processes of a process group that are not yet gone."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, leader = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(leader) == pid and state != "Z":
+            found.add(int(path.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the process table of Linux")
+def test_ctrl_c_while_workers_train_leaves_no_process_and_goes_on(files: Path, tmp_path: Path) -> None:
+    import pandas as pd
+    import skops.io
+    from sklearn.ensemble import RandomForestClassifier
+
+    train = pd.read_csv(files / "train.csv")
+    model = RandomForestClassifier(60, random_state=0).fit(train[["a", "b", "c"]], train["y"])
+    skops.io.dump(model, tmp_path / "model.skops")
+    command = [
+        sys.executable, "-m", "keepmum", "audit", "model.skops", "--members", str(files / "train.csv"),
+        "--nonmembers", str(files / "heldout.csv"), "--label", "y", "--attack", "membership/rmia", "--shadows", "24",
+        "--jobs", "2",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            for _ in range(4800):
+                if (
+                    len(list(tmp_path.glob(".keepmum/runs/*/restricted/shadows/*.npy"))) > 1
+                    or process.poll() is not None
+                ):
+                    break
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers get it, too
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == 130, err
+            assert "Traceback" not in err
+            assert re.search(r"saved 0 of 1 attacks and \d+ shadow models in .*; the same command continues", err)
+            for _ in range(100):
+                if not group(process.pid):
+                    break
+                time.sleep(0.1)
+            assert group(process.pid) == set()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    kept = list(tmp_path.glob(".keepmum/runs/*/restricted/shadows/*.npy"))
+    assert 2 <= len(kept) < 12
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob(".keepmum/runs/*/restricted/shadows/*.npy"))) == 12
+    assert {path: path.stat().st_mtime_ns for path in kept} == times
     assert len(list(tmp_path.glob(".keepmum/runs/*/report.html"))) == 1
 
 

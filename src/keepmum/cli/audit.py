@@ -111,8 +111,9 @@ def _interrupted(out: Path, terminal: Terminal) -> int:
         terminal.prose.print("keepmum: interrupted before the first attack; nothing was written", markup=False)
         return Exit.INTERRUPTED
     saved, planned = Run(out, manifest).saved, len(manifest.get("attacks", ()))
-    line = (
-        f"keepmum: interrupted: saved {saved} of {planned} attacks in {out}; the same command continues:\n  {command()}"
-    )
+    models = 2 * len(list((out / "restricted" / "shadows").glob("*.npy")))
+    trained = f" and {models} shadow models" if models else ""
+    kept = f"saved {saved} of {planned} attacks{trained} in {out}"
+    line = f"keepmum: interrupted: {kept}; the same command continues:\n  {command()}"
     terminal.prose.print(line, markup=False, highlight=False, soft_wrap=True)
     return Exit.INTERRUPTED
