@@ -218,6 +218,15 @@ def test_query_limit_holds_for_everything_that_is_asked(limit, population):
     assert foreseen.queries <= limit
 
 
+def test_a_tight_limit_is_shared_by_the_attacks_that_ask_for_more():
+    attacks = ["membership/merlin", "membership/morgan", "membership/neighborhood"]
+    report = keepmum.audit(
+        zoo.Lookup(DATA.members), DATA.members, DATA.nonmembers, attacks=attacks, max_queries=12_000, effort="quick"
+    )
+    asked = [report[attack].queries for attack in attacks]
+    assert min(asked) > 0.8 * max(asked) > 0
+
+
 def test_ids_that_stand_twice_are_refused():
     sides = [Records(side.X, side.y, np.arange(len(side))) for side in (DATA.members, DATA.nonmembers)]
     with pytest.raises(DataError, match="an id of its own for each record, got 300 that stand twice"):

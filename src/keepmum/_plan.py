@@ -151,17 +151,19 @@ def draw_up(
 def _rows(
     attacks: Sequence[Attack[Any]], target: Target, split: Split, training: Training, max_queries: int | None
 ) -> tuple[PlanRow, ...]:
-    """What each attack would cost; those that ask for more take of what the ones before them left."""
+    """What each attack would cost; those that ask for more share what is left."""
     repeats, rows = getattr(target, "repeats", 1), []
     people = len(split.pool) + (0 if split.population is None else len(split.population))
     left = None if max_queries is None else max_queries // repeats - people
-    for attack in attacks:
+    asking = [isinstance(a, MembershipAttack) and a.per_record > 0 and not a.inapplicable(target) for a in attacks]
+    for number, attack in enumerate(attacks):
         row = _row(attack, target, len(split.members), len(split.nonmembers), training)
         if isinstance(attack, MembershipAttack) and attack.per_record and row.applicable:
-            asked = attack.planned(len(split.pool), left)
+            share = None if left is None else left // sum(asking[number:])
+            asked = attack.planned(len(split.pool), share)
             row = replace(row, queries=asked * repeats)
             if not asked:
-                row = PlanRow(attack.name, False, f"needs {attack.per_record} queries a record, {left:,} may be spent")
+                row = PlanRow(attack.name, False, f"needs {attack.per_record} queries a record, {share:,} may be spent")
             left = None if left is None else left - asked
         rows.append(row)
     return tuple(rows)

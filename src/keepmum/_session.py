@@ -18,6 +18,7 @@ from keepmum._settle import doubts, overall, settle
 from keepmum._shadowing import KNOW_THE_RECIPE, NONE_ASKED, Fleet, collect, planned
 from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
+from keepmum.attacks.membership import MembershipAttack
 from keepmum.data import Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Exposure, Finding, Outcome
@@ -142,9 +143,13 @@ class Session:
         """Rows that the model was asked about, also by attacks that an earlier run finished."""
         return int(getattr(self.target, "inner", self.target).queries) + self.resumed
 
-    def _queries_left(self) -> int | None:
-        most = self.settings.max_queries
-        return None if most is None else max(0, most - self._asked) // self.settings.repeats
+    def _queries_left(self, attack: Attack[Any]) -> int | None:
+        """Rows that an attack may have the model asked about: its share of what is left for those that need more."""
+        if self.settings.max_queries is None:
+            return None
+        later = self.attacks[self.attacks.index(attack) :]
+        sharing = sum(_asks_more(other) and other.inapplicable(self.target) is None for other in later)
+        return max(0, self.settings.max_queries - self._asked) // self.settings.repeats // max(1, sharing)
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         uses_shadows, limit = isinstance(attack, KNOW_THE_RECIPE), self.settings.seconds
@@ -156,7 +161,7 @@ class Session:
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
         try:
-            finding = attack.run(self.target, self.split, ctx.lend(attack.name, self._queries_left()))
+            finding = attack.run(self.target, self.split, ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
         except KeepmumError as err:
@@ -257,6 +262,10 @@ def _kind(target: Target) -> str:
         return type(getattr(target, "inner", target)).__name__
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     return type(last).__name__
+
+
+def _asks_more(attack: Attack[Any]) -> bool:
+    return isinstance(attack, MembershipAttack) and attack.per_record > 0
 
 
 def _unplayed(attack: Attack[Any], outcome: Outcome, reason: str) -> Finding:
