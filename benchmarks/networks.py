@@ -19,18 +19,19 @@ from keepmum.training._base import Trainer
 
 # name: records, columns, classes, type, parameters of the network
 CASES = {
-    "30-64-2, batch 200": (1000, 30, 2, np.float64, {"hidden_layer_sizes": (64,), "max_iter": 60}),
-    "64-128-10, batch 50": (1797, 64, 10, np.float64, {"hidden_layer_sizes": (128,), "max_iter": 15, "batch_size": 50}),
-    "100-64-100, batch 64": (4000, 100, 100, np.float64, {"hidden_layer_sizes": (64,), "max_iter": 4, "batch_size": 64}),
-    "196-128-10, batch 50, single": (
-        4000, 196, 10, np.float32, {"hidden_layer_sizes": (128,), "max_iter": 6, "batch_size": 50},
-    ),
-    "196-128-10, batch 50": (4000, 196, 10, np.float64, {"hidden_layer_sizes": (128,), "max_iter": 6, "batch_size": 50}),
+    "30-64-2, batch 200": (1000, 30, 2, np.float64, {"hidden_layer_sizes": 64, "max_iter": 60}),
+    "64-128-10, batch 50": (1797, 64, 10, np.float64, {"hidden_layer_sizes": 128, "max_iter": 15, "batch_size": 50}),
+    "100-64-100, batch 64": (4000, 100, 100, np.float64, {"hidden_layer_sizes": 64, "max_iter": 4, "batch_size": 64}),
+    "196-128-10, single": (4000, 196, 10, np.float32, {"hidden_layer_sizes": 128, "max_iter": 6, "batch_size": 50}),
+    "196-128-10, double": (4000, 196, 10, np.float64, {"hidden_layer_sizes": 128, "max_iter": 6, "batch_size": 50}),
     "10-100-3, sgd, adaptive": (
-        1000, 10, 3, np.float64,
+        1000,
+        10,
+        3,
+        np.float64,
         {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.1, "tol": 1e-2, "n_iter_no_change": 2},
     ),
-}  # fmt: skip
+}
 
 
 def measure(name: str, repeats: int) -> tuple[float, float, float]:
