@@ -202,3 +202,22 @@ def test_the_shadow_classifier_trains_models_only_where_some_were_asked_for_and_
     assert not rows[0].applicable
     assert rows[0].reason.startswith("needs to train models like the target")
     assert rows[4].applicable
+
+
+def test_a_recipe_that_cannot_be_told_from_others_is_a_reason_unless_shadow_models_were_asked_for() -> None:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    data = zoo.split()
+    passed = FunctionTransformer(kw_args={"unused": object()}, func=_same)
+    model = make_pipeline(passed, DecisionTreeClassifier(random_state=0)).fit(data.members.X, data.members.y)
+    report = audit(model, data.members, data.nonmembers, attacks=["membership/loss", "membership/lira"])
+    outcomes = {finding.id: (finding.outcome, "told apart" in finding.reason) for finding in report.findings}
+    assert outcomes["membership/loss"] == (Outcome.LEAK, False)
+    assert outcomes["membership/lira"] == (Outcome.NOT_APPLICABLE, True)
+    with pytest.raises(ConfigError, match="told apart"):
+        audit(model, data.members, data.nonmembers, attacks=["membership/lira"], shadows=4)
+
+
+def _same(X: Any, unused: Any) -> Any:
+    return X

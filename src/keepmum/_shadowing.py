@@ -92,7 +92,9 @@ class Recipe:
         if target.internals is None or not hasattr(target.internals, "fit"):
             return "how the target was trained is not known; audit with trainer=, an estimator or a trainer"
         try:
-            return as_trainer(target.internals)
+            trainer = as_trainer(target.internals)
+            _ = trainer.key  # a recipe that cannot be told from others cannot be used either
+            return trainer
         except ConfigError as err:
             if settings.shadows is not None:
                 raise

@@ -194,6 +194,101 @@ def weighted(factor: float) -> Any:
     return lambda logits, y: nn.functional.cross_entropy(logits, y, weight)
 
 
+class Brighten:
+    """A change of one's own that is an object."""
+
+    def __init__(self, by: float) -> None:
+        self.by = by
+
+    def __call__(self, batch: Any, generator: Any = None) -> Any:
+        return batch + self.by
+
+
+USED: Any = None
+
+
+def using(batch: Any, generator: Any) -> Any:
+    return USED(batch) if callable(USED) else batch * USED[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.ones(2), np.zeros(2)),
+        (torch.ones(2), torch.zeros(2)),
+        ([1.0], [2.0]),
+        ({0: 1.0}, {0: 2.0}),
+        (Brighten(1.0), Brighten(2.0)),
+        (functools.partial(Brighten(0.0), generator=1), functools.partial(Brighten(0.0), generator=2)),
+        (nn.Linear(2, 2), nn.Linear(2, 2)),
+    ],
+)
+def test_globals_that_a_change_uses_are_in_the_key(one: Any, other: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = []
+    for value in (one, other, one):
+        monkeypatch.setitem(globals(), "USED", value)
+        keys.append(recipe(augment=using).key)
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_code_of_an_object_that_changes_records_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = recipe(augment=Brighten(1.0)).key
+    monkeypatch.setattr(Brighten, "__call__", lambda self, batch, generator=None: batch - self.by)
+    assert recipe(augment=Brighten(1.0)).key != before
+
+
+def test_settings_and_weights_of_a_loss_are_in_the_key() -> None:
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"label_smoothing": 0.1},
+        {"reduction": "sum"},
+        {"weight": torch.tensor([1.0, 2.0, 3.0])},
+        {"weight": torch.tensor([3.0, 2.0, 1.0])},
+    ]
+    assert len({recipe(loss=nn.CrossEntropyLoss(**kind)).key for kind in kinds}) == len(kinds)
+
+
+class Private(Skip):
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self._scale = scale
+
+
+def hooked(factor: float) -> Any:
+    module = mlp()
+    module[0].register_forward_hook(lambda part, given, answer: answer * factor)
+    return module
+
+
+@pytest.mark.parametrize("build", [Private, hooked])
+def test_private_attributes_and_hooks_are_in_the_key(build: Any) -> None:
+    one, other, again = (recipe(functools.partial(build, value)).key for value in (1.0, 2.0, 1.0))
+    assert one == again != other
+
+
+def test_a_function_that_names_itself_has_a_key() -> None:
+    def often(times: int) -> Any:
+        def again(batch: Any, generator: Any, left: int = times) -> Any:
+            return again(batch + 1, generator, left - 1) if left else batch
+
+        return again
+
+    assert recipe(augment=often(1)).key == recipe(augment=often(1)).key != recipe(augment=often(2)).key
+
+
+@pytest.mark.parametrize("shared", [lambda module: module, lambda module: nn.Sequential(module, nn.Linear(3, 3))])
+def test_a_module_that_was_there_before_is_refused(shared: Any) -> None:
+    mine = mlp()
+    before = mine[0].weight.detach().clone()
+    trainer = recipe(lambda: shared(mine))
+    with pytest.raises(ConfigError, match="a new module each time") as caught:
+        trainer.train(DATA, 0)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match="a new module each time"):
+        _ = trainer.key
+    assert torch.equal(mine[0].weight, before)
+
+
 CHANGES: list[dict[str, Any]] = [
     {"optimizer": "adamw"},
     {"optimizer": "sgd"},

@@ -164,3 +164,25 @@ def built(build: Any, seed: int) -> Any:
     if not isinstance(module, torch.nn.Module):
         raise ConfigError(f"expected build() to return a torch.nn.Module, got {type(module).__name__}")
     return module
+
+
+def fresh(build: Any) -> tuple[Any, Any]:
+    """Two modules of one seed.
+
+    Raises:
+      ConfigError: They share what is trained: each model would go on where the one before it stopped, having seen
+        everybody, and the caller's own module would be trained.
+    """
+    first, again = built(build, 0), built(build, 0)
+    shared = {id(value) for value in _changed(first)} & {id(value) for value in _changed(again)}
+    if shared or first is again:
+        raise ConfigError(
+            "expected build() to make a new module each time, got one that shares its weights with the one before: "
+            "make the layers inside, or return copy.deepcopy(…)"
+        )
+    return first, again
+
+
+def _changed(module: Any) -> list[Any]:
+    """Tensors that training changes."""
+    return [*(value for value in module.parameters() if value.requires_grad), *module.buffers()]

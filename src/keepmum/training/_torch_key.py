@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import types
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from keepmum.errors import ConfigError
-from keepmum.training._canonical import canonical
-from keepmum.training._torch_data import built
+from keepmum.training._canonical import SIMPLE, canonical, code_of
+from keepmum.training._torch_data import fresh
 
-SIMPLE = (bool, int, float, str, tuple, type(None))
-NOISE = ("__firstlineno__", "__static_attributes__", "__qualname__")
-HIDDEN = ("_parameters", "_buffers", "_modules", "training")
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def key_of_build(build: Callable[[], Any]) -> str:
@@ -25,14 +23,19 @@ def key_of_build(build: Callable[[], Any]) -> str:
     Raises:
       ConfigError: It returns no module, or another one each time.
     """
-    first, again = (built(build, 0) for _ in range(2))
+    first, again = fresh(build)
     if _weights(first) != _weights(again):
         raise ConfigError(
             "expected build() to take its random numbers from torch alone, so that the seed decides the first weights: "
             "got other weights from the same seed"
         )
-    parts = [repr(first), _weights(first), *map(_settings, first.modules())]
-    parts += [_class(kind) for kind in _classes(first)]
+    return key_of_module(first)
+
+
+def key_of_module(module: Any) -> str:
+    """Hash of a module: layers, their settings, hooks and code, and its weights."""
+    parts = [repr(module), _weights(module), *map(_settings, module.modules())]
+    parts += [code_of(kind) for kind in _classes(module)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -49,24 +52,25 @@ def _weights(module: Any) -> str:
 
 def _settings(part: Any) -> str:
     """Attributes of one layer that are no weights; of torch's own layers the plain ones alone."""
-    mine = {name: value for name, value in vars(part).items() if name not in HIDDEN and not name.endswith("_hooks")}
+    hooks = [list(vars(part).get(name, {}).values()) for name in HOOKS]
+    mine = {name: value for name, value in vars(part).items() if name not in _inner() and name != "training"}
     if _is_torch(type(part)):
-        mine = {name: value for name, value in mine.items() if isinstance(value, SIMPLE)}
-    return canonical({name: value for name, value in mine.items() if not name.startswith("_")})
+        mine = {n: v for n, v in mine.items() if isinstance(v, SIMPLE) and not n.startswith("_")}
+    return f"{canonical(mine)} {canonical(hooks)}"
+
+
+@cache
+def _inner() -> frozenset[str]:
+    """Attributes that every module has, for torch's own use."""
+    from torch import nn
+
+    return frozenset(vars(nn.Module()))
 
 
 def _classes(module: Any) -> list[type]:
     """Classes of one's own among the layers, and what they inherit from, in a fixed order."""
     found = {kind for part in module.modules() for kind in type(part).__mro__ if not _is_torch(kind)} - {object}
     return sorted(found, key=lambda kind: (kind.__module__, kind.__qualname__))
-
-
-def _class(kind: type) -> str:
-    """Functions and plain values of a class, also behind properties and static methods."""
-    mine = {name: value for name, value in vars(kind).items() if name not in ("__module__", "__doc__")}
-    open_ = {name: getattr(value, "fget", None) or getattr(value, "__func__", value) for name, value in mine.items()}
-    kept = {name: value for name, value in open_.items() if isinstance(value, (*SIMPLE, types.FunctionType))}
-    return f"{kind.__qualname__} {canonical({k: v for k, v in kept.items() if k not in NOISE})}"
 
 
 def _is_torch(kind: type) -> bool:

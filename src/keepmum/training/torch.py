@@ -112,10 +112,10 @@ class TorchTrainer(Trainer):
           TargetError: As for `train`.
         """
         from keepmum.targets.torch import TorchTarget
-        from keepmum.training._torch_data import Seeds, built, device_named, pool_of
+        from keepmum.training._torch_data import Seeds, device_named, fresh, pool_of
         from keepmum.training._torch_fleet import trained
 
-        pool = pool_of(records, built(self.build, 0), self.classes, device_named(self.device))
+        pool = pool_of(records, fresh(self.build)[0], self.classes, device_named(self.device))
         rows = [np.flatnonzero(mask) for mask in trained_on]
         for module in trained(self, pool, rows, [Seeds.of(seed) for seed in seeds]):
             yield TorchTarget(module, pool.classes, device=self.device)
