@@ -90,6 +90,25 @@ def test_fidelity_of_a_target_from_the_same_recipe(seed: int) -> None:
     assert fidelity(rest, everyone.row(0), everyone.trained_on[0]).passed
 
 
+def test_fidelity_minds_differences_that_matter_only_however_many_people_there_are() -> None:
+    everyone = fleet(models=10, records=40_000, seed=1)
+    rest = Shadows(everyone.ids, everyone.signals[2:], everyone.trained_on[2:])
+    signal, is_member = everyone.row(0), everyone.trained_on[0]
+    for less, alike in ((0.05, True), (-0.05, True), (1.0, False), (-1.0, False)):
+        assert fidelity(rest, signal - less, is_member).passed is alike
+
+
+def test_fidelity_allows_for_records_that_only_the_target_knows() -> None:
+    """Some of its certain mistakes are about people whose contradicting twin was taken out of the audit."""
+    everyone = fleet(models=10, records=40_000, seed=1)
+    rest = Shadows(everyone.ids, everyone.signals[2:], everyone.trained_on[2:])
+    signal, is_member = everyone.row(0).copy(), everyone.trained_on[0]
+    signal[::160] = -690.0
+    assert fidelity(rest, signal, is_member).passed
+    signal[::20] = -690.0
+    assert not fidelity(rest, signal, is_member).passed
+
+
 def test_moments_hold_far_out() -> None:
     signal = np.array([-690.0, -81.0, -79.0, 0.0, 79.0, 690.0])
     exact = np.minimum(signal, 0) - np.log1p(np.exp(-np.abs(signal)))

@@ -12,6 +12,9 @@ from keepmum.shadows._fleet import Shadows, log_probability
 
 FAR = 4.0
 """Standard deviations that the target may be outside what the shadow models show."""
+ALIKE = (0.02, 0.2)
+"""Differences that do not matter: of accuracy, and of loss as a share of it. Records that stood on both sides are taken
+out before shadow models are trained, but the target knows them; with many people that alone would tell them apart."""
 COSTLIEST = float(np.log(1e6))
 """Largest loss of one record: certain mistakes, as trees make them, would be infinite."""
 
@@ -20,8 +23,8 @@ def fidelity(shadows: Shadows, signal: NDArray[np.float64], is_member: NDArray[n
     """Compare the target on non-members with each shadow model on the records that it was not trained on.
 
     Accuracy here is the share of records whose true label has a probability above one half, ties half: all that the
-    signals tell. Loss is the mean cross-entropy. The target fails if either lies outside the shadows' range by more
-    than `FAR` standard deviations: those of the shadow models, or the target's sampling error if larger.
+    signals tell. Loss is the mean cross-entropy. The target fails if either lies outside the shadows' range, widened by
+    `ALIKE`, by more than `FAR` standard deviations: those of the shadow models, or the target's sampling error if larger.
 
     Args:
       shadows: The fleet.
@@ -32,7 +35,8 @@ def fidelity(shadows: Shadows, signal: NDArray[np.float64], is_member: NDArray[n
     seen = np.array([means for means, _ in outside])
     target, error = _behavior(signal[~is_member])
     spread = np.maximum(seen.std(axis=0, ddof=1), error)
-    beyond = np.maximum(seen.min(axis=0) - target, target - seen.max(axis=0)) / spread
+    margin = np.array([ALIKE[0], ALIKE[1] * seen[:, 1].mean()])
+    beyond = (np.maximum(seen.min(axis=0) - target, target - seen.max(axis=0)) - margin) / spread
     like = bool((beyond <= FAR).all())
     text = (
         f"{len(shadows)} shadow models: accuracy {seen[:, 0].min():.3f} to {seen[:, 0].max():.3f} and loss "
