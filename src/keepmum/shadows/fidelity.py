@@ -23,8 +23,9 @@ def fidelity(shadows: Shadows, signal: NDArray[np.float64], is_member: NDArray[n
     """Compare the target on non-members with each shadow model on the records that it was not trained on.
 
     Accuracy here is the share of records whose true label has a probability above one half, ties half: all that the
-    signals tell. Loss is the mean cross-entropy. The target fails if either lies outside the shadows' range, widened by
-    `ALIKE`, by more than `FAR` standard deviations: those of the shadow models, or the target's sampling error if larger.
+    signals tell. Loss is the mean cross-entropy. The target fails if either lies outside the shadows' range, widened
+    by `ALIKE`, by more than `FAR` standard deviations: those of the shadow models, or the target's sampling error if
+    larger.
 
     Args:
       shadows: The fleet.
