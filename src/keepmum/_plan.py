@@ -163,7 +163,7 @@ def _rows(
             asked = attack.planned(len(split.pool), share)
             row = replace(row, queries=asked * repeats)
             if not asked:
-                row = PlanRow(attack.name, False, f"needs {attack.per_record} queries a record, {share:,} may be spent")
+                row = PlanRow(attack.name, False, attack.too_dear(share) or "")
             left = None if left is None else left - asked
         rows.append(row)
     return tuple(rows)

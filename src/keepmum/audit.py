@@ -14,6 +14,7 @@ from keepmum._plan import Plan, draw_up
 from keepmum._session import Progress, Session
 from keepmum._shadowing import Recipe
 from keepmum.attacks import Attack, choose
+from keepmum.attacks.membership import QueryAttack
 from keepmum.data import Records, Split, as_records
 from keepmum.overlap import remove_overlap
 from keepmum.report import Report
@@ -100,7 +101,7 @@ def audit(
         shadows=shadows,
         repeats=repeats,
     )
-    chosen = choose(attacks)
+    chosen = _paced(choose(attacks), settings)
     split = _split(members, nonmembers, population)
     target = as_target(model, split.pool.y, classes, probe=split.pool)
     recipe = Recipe(trainer, *(None if path is None else Path(path) for path in (shadow_store, out)))
@@ -138,15 +139,19 @@ def plan(
     The model is asked about a few rows, to learn how long an answer takes; of shadow models, one fleet is trained, and
     kept if there is a ``shadow_store``.
     """
-    chosen = choose(attacks)
-    split = _split(members, nonmembers, population)
-    target = averaged(as_target(model, split.pool.y, classes, probe=split.pool), repeats)
     limits = {"max_queries": max_queries, "seconds": seconds, "shadows": shadows, "repeats": repeats}
     settings = asked(effort, (), seed=seed, **limits)
+    chosen = _paced(choose(attacks), settings)
+    split = _split(members, nonmembers, population)
+    target = averaged(as_target(model, split.pool.y, classes, probe=split.pool), repeats)
     clean = _fit_queries(remove_overlap(split)[0], settings)
     recipe = Recipe(trainer, None if shadow_store is None else Path(shadow_store))
     training = foreseen(settings, chosen, recipe.resolve(target, settings), clean.pool, recipe)
     return draw_up(target, clean, chosen, training, max_queries)
+
+
+def _paced(attacks: list[Attack[Any]], settings: Settings) -> list[Attack[Any]]:
+    return [attack.paced(settings.effort) if isinstance(attack, QueryAttack) else attack for attack in attacks]
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:

@@ -16,6 +16,11 @@ class Effort(StrEnum):
         return {"quick": 1_000, "standard": 4_000, "thorough": 20_000}[self.value]
 
     @property
+    def rows(self) -> int:
+        """Rows that an attack which asks for more than the records may ask about."""
+        return {"quick": 10_000, "standard": 40_000, "thorough": 300_000}[self.value]
+
+    @property
     def shadows(self) -> int:
         """Shadow models that are trained unless their number is given."""
         return {"quick": 0, "standard": 8, "thorough": 64}[self.value]

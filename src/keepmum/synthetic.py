@@ -17,7 +17,7 @@ from keepmum.errors import DataError, NotApplicableError
 
 __all__ = ["GaussianCopula", "Marginals"]
 
-Generator = Callable[[Records, int, np.random.Generator], Records]
+Generator = Callable[[Records, int, "np.random.Generator"], Records]
 WIDEST = 2048
 """Columns, at most: dependence is a matrix of columns by columns."""
 ROWS = 4096

@@ -311,3 +311,14 @@ def test_they_see_what_the_loss_does_not(attack):
         _, is_member, scores = each.scores(Forgetful(data.members), data, lent(each))
         areas.append(auc_value(scores[is_member], scores[~is_member]))
     assert areas[1] > areas[0] + 0.08
+
+
+@pytest.mark.parametrize(("effort", "most"), [("quick", 10_000), ("standard", 40_000), ("thorough", 300_000)])
+def test_effort_decides_how_much_is_asked(effort: str, most: int) -> None:
+    data = zoo.split(10_000)
+    sides = (data.members, data.nonmembers)
+    attacks = [Merlin(), Merlin(rows=3_000), Merlin(rows=100)]
+    rows = plan(zoo.Ignorant(), *sides, attacks=attacks, effort=effort, shadows=0).rows
+    assert most - Merlin().per_record < rows[0].queries <= most
+    assert 0 < rows[1].queries <= 3_000
+    assert "may be spent" in rows[2].reason

@@ -75,19 +75,26 @@ class MembershipAttack(Attack[T]):
         """People that the attack can be played on with so many rows left."""
         return sys.maxsize if left is None or not self.per_record else left // self.per_record
 
+    def too_dear(self, left: int | None = None) -> str | None:
+        """Why so many rows left are too few for this attack, or None."""
+        people = self._affordable(left)
+        if people >= 4 * FEWEST:
+            return None
+        return (
+            f"needs {self.per_record} queries a record for at least {4 * FEWEST} records; {people * self.per_record:,} "
+            "may be spent"
+        )
+
     def _most(self, ctx: Context) -> int:
         """People that the attack is played on at most; a random sample of them, if there are more.
 
         Raises:
           NotApplicableError: They would be too few.
         """
-        people = self._affordable(ctx.queries_left)
-        if people < 4 * FEWEST:
-            raise NotApplicableError(
-                f"needs {self.per_record} queries a record for at least {4 * FEWEST} records; "
-                f"{people * self.per_record:,} may be spent"
-            )
-        return people
+        reason = self.too_dear(ctx.queries_left)
+        if reason is not None:
+            raise NotApplicableError(reason)
+        return self._affordable(ctx.queries_left)
 
     @property
     def _wants_population(self) -> bool:

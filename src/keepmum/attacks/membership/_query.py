@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from keepmum.attacks.membership._base import MembershipAttack
+from keepmum.choices import Effort
 from keepmum.targets._base import LabelTarget, Target
 
 L = TypeVar("L", bound=LabelTarget)
@@ -19,10 +20,10 @@ class QueryAttack(MembershipAttack[L]):
     It is played on as many people, drawn at random, as the rows that may be asked about allow.
 
     Attributes:
-      rows: Most rows that are asked about in all.
+      rows: Most rows that are asked about in all; an audit takes the default for its effort's number.
     """
 
-    rows: int = 60_000
+    rows: int = Effort.STANDARD.rows
 
     @property
     @abstractmethod
@@ -37,3 +38,7 @@ class QueryAttack(MembershipAttack[L]):
 
     def _affordable(self, left: int | None) -> int:
         return (self.rows if left is None else min(self.rows, left)) // self.per_record
+
+    def paced(self, effort: Effort) -> QueryAttack[L]:
+        """The same attack with as many rows as an audit of this effort grants, unless it has a number of its own."""
+        return replace(self, rows=effort.rows) if self.rows == Effort.STANDARD.rows else self
