@@ -202,5 +202,8 @@ def test_a_cluster_one_worker_killed_gives_the_same_report(
 @pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra dask")
 def test_no_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keepmum.training.engines.dask.PATIENCE", "1s")
-    with pytest.raises(ConfigError, match="no Dask scheduler answers at"), engine("dask", "tcp://127.0.0.1:9"):
+    for wrong in ("nonsense", "tcp://nonsense", "http://10.0.0.1:8786", "tcp://10.0.0.1:port"):
+        with pytest.raises(ConfigError, match="expected an address such as"), engine("dask", wrong):
+            raise AssertionError("begun")
+    with pytest.raises(ConfigError, match="no Dask scheduler answers at"), engine("dask", "127.0.0.1:9"):
         workers()

@@ -19,9 +19,12 @@ def prepare(address: str | None, jobs: int | None) -> Engine:
 
     Raises:
       MissingExtraError: Dask is not installed.
+      ConfigError: What was given is no address.
     """
     if find_spec("distributed") is None:
         raise MissingExtraError("distributed", "dask")
+    if address is not None:
+        _check(address)
 
     def connect(closing: ExitStack) -> Any:
         from distributed import Client, LocalCluster
@@ -47,6 +50,17 @@ def prepare(address: str | None, jobs: int | None) -> Engine:
         return {"backend": "keepmum-dask", "client": client, "scatter": scatter, "n_jobs": -1}, shared
 
     return Engine(connect, parameters)
+
+
+def _check(address: str) -> None:
+    """Refuse what is no address here: a client that is begun with it leaves a traceback, and a minute of waiting."""
+    from distributed.comm import get_address_host_port
+
+    try:
+        if not address.startswith("inproc://"):
+            get_address_host_port(address if "://" in address else f"tcp://{address}", strict=True)
+    except ValueError as err:
+        raise ConfigError(f"expected an address such as tcp://10.0.0.1:8786 for Dask, got {address!r} ({err})") from err
 
 
 @cache
