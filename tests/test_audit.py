@@ -173,6 +173,15 @@ def test_regression():
     assert line["membership/squared-error"].outcome is Outcome.NO_LEAK_FOUND
 
 
+def test_labels_of_the_population_are_checked_before_anything_is_written(tmp_path):
+    odd = zoo.people(50, 98)
+    odd = Records(odd.X, np.full(50, 7))
+    target = zoo.Lookup(DATA.members)
+    with pytest.raises(DataError, match="label 7 was not seen in training"):
+        keepmum.audit(target, DATA.members, DATA.nonmembers, population=odd, effort="quick", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_population_is_used_where_given():
     population = zoo.people(500, 99)
     target = zoo.Lookup(DATA.members)

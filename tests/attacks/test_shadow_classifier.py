@@ -182,6 +182,14 @@ def test_says_what_it_lacks() -> None:
         ShadowClassifier().run(target_of(data), lone, Context(trainer=TREE))
 
 
+def test_models_that_cannot_be_trained_are_a_reason() -> None:
+    data = zoo.split(seed=3)
+    alike = Records(data.members.X[:40], np.zeros(40, dtype=int))
+    trainer = SklearnTrainer(DecisionTreeClassifier())
+    with pytest.raises(NotApplicableError, match=r"which failed: expected a model of at least two classes, got \[0\]"):
+        ShadowClassifier().score(zoo.Ignorant(), data.pool, Context(trainer=trainer, population=alike))
+
+
 def test_labels_of_the_target_cost_queries_that_must_be_there() -> None:
     data = zoo.split(60)
     attack = ShadowClassifier(labeled_by_target=True)

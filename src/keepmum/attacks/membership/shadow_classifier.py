@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from keepmum.attacks._base import Context
 from keepmum.attacks.membership._base import MembershipAttack, Scores
 from keepmum.data import Records
-from keepmum.errors import NotApplicableError
+from keepmum.errors import NotApplicableError, TargetError
 from keepmum.shadows import Shadows, Signal
 from keepmum.synthetic import GaussianCopula, Generator
 from keepmum.targets._base import ScoreTarget, Target
@@ -90,7 +90,7 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
         """Log-odds of membership by the classifier of the record's class.
 
         Raises:
-          NotApplicableError: No models may be trained, or nobody is there to learn from.
+          NotApplicableError: No models may be trained or can be, or nobody is there to learn from.
         """
         if ctx.trainer is None:
             raise NotApplicableError(f"needs to train models like the target: {ctx.without_shadows}")
@@ -98,7 +98,10 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
             raise NotApplicableError("needs records of the attacker's own: give a population, or more non-members")
         own = self._own(target, ctx.population, ctx)
         seed = int(ctx.rng.integers(2**31))
-        shadows = ctx.store.collect(ctx.trainer, own, self.models, seed, signal=ANSWERS)
+        try:
+            shadows = ctx.store.collect(ctx.trainer, own, self.models, seed, signal=ANSWERS)
+        except TargetError as err:
+            raise NotApplicableError(f"needs to train models like the target, which failed: {err}") from err
         return tell(shadows, own.y, answers(target, records), records.y, self._classifier(ctx.rng))
 
     def _crossed(self, target: ScoreTarget, records: Records, is_member: NDArray[np.bool_], ctx: Context) -> Scores:
