@@ -22,7 +22,7 @@ from common import FOLDER, HOME, finish, machine, parser
 from write import write
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("fleets", "power", "peers", "store", "analytic", "null_shadows", "engines", "endtoend")
+PARTS = ("power", "peers", "fleets", "networks", "analytic", "store", "endtoend", "engines", "null_shadows", "queries")
 ON_DATA = ("power", "peers")
 """Parts that take pictures of a file instead of scikit-learn's digits."""
 

@@ -19,6 +19,8 @@ TITLES = {
     "fleets": "Fleets against one model after another",
     "power": "Power against the number of shadow models",
     "peers": "Other tools, same work",
+    "networks": "Networks of scikit-learn in groups",
+    "queries": "Attacks without shadow models",
     "store": "Scoring, keeping, kills",
     "analytic": "Analytic shadows",
     "null_shadows": "Silence where there is nothing to find",
