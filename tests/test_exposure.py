@@ -84,7 +84,7 @@ def test_without_shadow_models_nothing_is_told_and_with_two_the_reason() -> None
 
 
 def test_shadow_models_that_are_not_like_the_target_tell_nothing(tmp_path: Path) -> None:
-    split, _ = doubted(150, 12)
+    split, _ = doubted(150, 40)
     others = LogisticRegression(C=1e-8, fit_intercept=False)
     model = KNeighborsClassifier(1).fit(split.members.X, split.members.y)
     report = audit(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,11 @@ class Shadows:
         return self.clip(self.signals[model])
 
     @cached_property
+    def compressed(self) -> Shadows:
+        """The same models with `compress` applied to their signals, one row at a time."""
+        return replace(self, signals=_Compressed(self))
+
+    @cached_property
     def sums(self) -> Sums:
         """Sums over all models, in one pass over the signals."""
         everyone, inside = (np.zeros((5, len(self.ids))) for _ in range(2))
@@ -107,6 +112,36 @@ class Shadows:
             inside -= part * mask
             outside -= part * ~mask
         return Sums(inside, outside)
+
+
+class _Compressed(Sequence[NDArray[np.float32]]):
+    """Rows of others, compressed when they are asked for: no second matrix is held."""
+
+    def __init__(self, shadows: Shadows) -> None:
+        self._shadows = shadows
+
+    def __len__(self) -> int:
+        return len(self._shadows)
+
+    @overload
+    def __getitem__(self, model: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, model: slice) -> list[NDArray[np.float32]]: ...
+    def __getitem__(self, model: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        if isinstance(model, slice):
+            return [self[k] for k in range(*model.indices(len(self)))]
+        if not -len(self) <= model < len(self):
+            raise IndexError(model)
+        return compress(self._shadows.row(model).astype(np.float32))
+
+
+def compress(signal: NDArray[Any]) -> NDArray[Any]:
+    """Inverse hyperbolic sine: near 0 the signal itself, far out its logarithm.
+
+    Signals of networks that know a record by heart spread over tens; so do the lucky ones of those that do not. Far
+    out a normal distribution fits their logarithms better.
+    """
+    return np.asarray(np.arcsinh(signal))
 
 
 def moments(signal: Floats) -> Floats:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from keepmum.attacks.membership._base import Scores
 from keepmum.attacks.membership._shadow import ShadowAttack
 from keepmum.attacks.membership.pooled import Spread
-from keepmum.shadows import Shadows, Sums
-from keepmum.shadows._fleet import log_probability
+from keepmum.shadows import Shadows
+from keepmum.shadows._fleet import compress, log_probability
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Learned(ShadowAttack):
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits
 
-        spread = Spread.of(shadows.sums)
+        spread = Spread.of(shadows.compressed.sums)
         each = min(len(shadows.ids), max(1, self.rows // len(shadows)))
         examples, truth = [], []
         for model in range(len(shadows)):
             some = np.sort(rng.permutation(len(shadows.ids))[:each])
-            known = features(shadows.row(model), shadows.without_pair(model), spread)
+            known = features(shadows.row(model), shadows, model, spread)
             examples.append(known[some])
             truth.append(shadows.trained_on[model][some])
         boosting = HistGradientBoostingClassifier(
@@ -66,17 +66,21 @@ class Learned(ShadowAttack):
 def _asked(boosting: Any, signal: Scores, shadows: Shadows, spread: Spread) -> Scores:
     scores = np.zeros(len(signal))
     for first in range(0, len(shadows), 2):
-        scores += boosting.decision_function(features(signal, shadows.without_pair(first), spread))
+        scores += boosting.decision_function(features(signal, shadows, first, spread))
     return scores / (len(shadows) // 2)
 
 
-def features(signal: Scores, sums: Sums, spread: Spread) -> NDArray[np.float64]:
-    """What the classifier sees of each record, ``(n, 7)``.
+def features(signal: Scores, shadows: Shadows, model: int, spread: Spread) -> NDArray[np.float64]:
+    """What the classifier sees of each record, ``(n, 12)``; the references are all models but this one and its partner.
 
-    The signal, the references' means in and out, the signal less each, and the scores of RMIA and the pooled ratio.
+    The signal, the references' means in and out, the signal less each, and the scores of RMIA and the pooled ratio;
+    of compressed signals the differences of all three, and the references' variances in and out.
     """
-    inside, outside = sums.mean("inside"), sums.mean("outside")
+    sums, far = shadows.without_pair(model), shadows.compressed.without_pair(model)
+    near, inside, outside = compress(signal), sums.mean("inside"), sums.mean("outside")
     usual = (sums.mean("inside", 3) + sums.mean("outside", 3)) / 2
     relative = log_probability(signal) - np.log(np.maximum(usual, 1e-300))
-    pooled = spread.ratio(signal, sums)
-    return np.column_stack([signal, inside, outside, signal - inside, signal - outside, relative, pooled])
+    seen, unseen = far.mean("inside"), far.mean("outside")
+    plain = [signal, inside, outside, signal - inside, signal - outside, relative, spread.ratio(near, far)]
+    compressed = [near - seen, near - unseen, seen - unseen, far.variance("inside"), far.variance("outside")]
+    return np.column_stack([*plain, *compressed])
