@@ -315,7 +315,7 @@ def family_rows(runs: int, n: int, classes: int, votes: int | None) -> Iterator[
 def _p_values(target: FunctionScores, split: Split, seed: int) -> Iterator[float]:
     """Play every default attack that can be played here; the target knows the answers about its own people alone."""
     for attack in default_attacks():
-        if isinstance(attack, MembershipAttack) and attack.per_record:
+        if attack.per_record:
             continue
         if attack.inapplicable(target) is None:
             with contextlib.suppress(NotApplicableError):

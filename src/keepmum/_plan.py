@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks import Attack
-from keepmum.attacks.membership import MembershipAttack, ShadowAttack, ShadowClassifier, SignalAttack
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack, SignalAttack
 from keepmum.attacks.membership._measure import FPRS
 from keepmum.attacks.structural import GeneralizationGap
 from keepmum.data import Split
@@ -122,8 +122,7 @@ def draw_up(
     scored = sum(row.applicable and isinstance(a, MembershipAttack) for a, row in zip(attacks, rows, strict=True))
     population = 0 if split.population is None else len(split.population)
     repeats = getattr(target, "repeats", 1)
-    asks = [isinstance(attack, MembershipAttack) and attack.per_record > 0 for attack in attacks]
-    beyond = sum(row.queries for row, more in zip(rows, asks, strict=True) if more)
+    beyond = sum(row.queries for row, attack in zip(rows, attacks, strict=True) if attack.per_record)
     queries = (m + n + population) * repeats + beyond
     asking = queries / repeats * per_row  # which was measured with all repeats
     refused = {
@@ -155,7 +154,7 @@ def _rows(
     repeats, rows = getattr(target, "repeats", 1), []
     people = len(split.pool) + (0 if split.population is None else len(split.population))
     left = None if max_queries is None else max_queries // repeats - people
-    asking = [isinstance(a, MembershipAttack) and a.per_record > 0 and not a.inapplicable(target) for a in attacks]
+    asking = [attack.per_record > 0 and not attack.inapplicable(target) for attack in attacks]
     for number, attack in enumerate(attacks):
         row = _row(attack, target, len(split.members), len(split.nonmembers), training)
         if isinstance(attack, MembershipAttack) and attack.per_record and row.applicable:
@@ -173,8 +172,7 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, tra
     reason = attack.inapplicable(target)
     if reason is None and isinstance(attack, ShadowAttack) and training.models < attack.fewest:
         reason = f"needs shadow models: {training.reason or f'at least {attack.fewest}'}"
-    own = attack.models if isinstance(attack, ShadowClassifier) else 0
-    if reason is None and own and not training.models:
+    if reason is None and attack.trains and not training.models:
         reason = f"needs to train models like the target: {training.reason}"
     if reason is not None:
         return PlanRow(attack.name, False, reason)
@@ -184,7 +182,7 @@ def _row(attack: Attack[Any], target: Target, members: int, nonmembers: int, tra
     if isinstance(attack, SignalAttack) and attack.per_class:
         queries += nonmembers
     queries *= getattr(target, "repeats", 1)
-    seconds = STATISTICS * (members + nonmembers) + own * training.seconds
+    seconds = STATISTICS * (members + nonmembers) + attack.trains * training.seconds
     return PlanRow(attack.name, True, "", queries, seconds)
 
 

@@ -15,16 +15,16 @@ from keepmum._asked import Settings
 from keepmum._encode import digest
 from keepmum._exposure import assess, exposure, table
 from keepmum._settle import doubts, overall, settle
-from keepmum._shadowing import KNOW_THE_RECIPE, NONE_ASKED, Fleet, collect, planned
+from keepmum._shadowing import NONE_ASKED, Fleet, collect, planned
+from keepmum._whole import write_whole
 from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
-from keepmum.attacks.membership import MembershipAttack
 from keepmum.data import Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Exposure, Finding, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
-from keepmum.runs import RunFolder, write_atomically
+from keepmum.runs import RunFolder
 from keepmum.shadows import ShadowStore
 from keepmum.targets import LabelTarget, ScoreTarget, Target
 from keepmum.targets._base import answers
@@ -148,11 +148,11 @@ class Session:
         if self.settings.max_queries is None:
             return None
         later = self.attacks[self.attacks.index(attack) :]
-        sharing = sum(_asks_more(other) and other.inapplicable(self.target) is None for other in later)
+        sharing = sum(other.per_record > 0 and other.inapplicable(self.target) is None for other in later)
         return max(0, self.settings.max_queries - self._asked) // self.settings.repeats // max(1, sharing)
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
-        uses_shadows, limit = isinstance(attack, KNOW_THE_RECIPE), self.settings.seconds
+        uses_shadows, limit = attack.by_recipe, self.settings.seconds
         if uses_shadows and self.fleet.unfinished:
             return _unplayed(attack, Outcome.SKIPPED, self.fleet.reason)
         if limit is not None and elapsed > limit:
@@ -200,7 +200,7 @@ class Session:
             return Exposure(len(shadows), members, reason=few)
         if folder is not None:
             text = table(found, self.split, self.sizes["given_members"])
-            write_atomically(folder.path / "restricted" / "most-exposed.csv", text)
+            write_whole(folder.path / "restricted" / "most-exposed.csv", text)
         return exposure(found, self.split, len(shadows), self.settings.slices)
 
     def _report(self, raw: list[Finding], checks: dict[str, Check], exposed: Exposure | None) -> Report:
@@ -262,10 +262,6 @@ def _kind(target: Target) -> str:
         return type(getattr(target, "inner", target)).__name__
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     return type(last).__name__
-
-
-def _asks_more(attack: Attack[Any]) -> bool:
-    return isinstance(attack, MembershipAttack) and attack.per_record > 0
 
 
 def _unplayed(attack: Attack[Any], outcome: Outcome, reason: str) -> Finding:

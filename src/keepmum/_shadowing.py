@@ -11,7 +11,6 @@ from typing import Any
 
 from keepmum._asked import Settings
 from keepmum.attacks import Attack
-from keepmum.attacks.membership import ShadowAttack, ShadowClassifier
 from keepmum.data import Split
 from keepmum.errors import BudgetError, ConfigError, TargetError, WorkerError
 from keepmum.findings import Check
@@ -52,8 +51,6 @@ def none_fit(settings: Settings) -> str:
     return f"fewer than {FEWEST} fit into the budget of {settings.seconds:g} s; --shadows {FEWEST} trains them anyway"
 
 
-KNOW_THE_RECIPE = (ShadowAttack, ShadowClassifier)
-"""Attacks whose findings rest on models of the recipe: void where these are not like the target."""
 NONE_ASKED = Fleet(reason="none were asked for; audit with shadows=16, or --shadows 16")
 
 
@@ -103,7 +100,7 @@ class Recipe:
 
 def planned(attacks: Sequence[Attack[Any]], settings: Settings, trainer: Trainer | str) -> int:
     """Shadow models that an audit will train, at most."""
-    wanted = any(isinstance(attack, KNOW_THE_RECIPE) for attack in attacks)
+    wanted = any(attack.by_recipe for attack in attacks)
     return settings.models if wanted and isinstance(trainer, Trainer) else 0
 
 

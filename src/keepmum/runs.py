@@ -9,6 +9,7 @@ restricted/     mode 0700: scores per record
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from keepmum._whole import write_whole
 from keepmum.attacks._base import Ledger
 from keepmum.errors import ConfigError
 from keepmum.findings import Finding
@@ -53,7 +55,7 @@ class RunFolder:
             (self.path / "restricted").mkdir(parents=True, exist_ok=True)
             (self.path / "restricted").chmod(0o700)
             if known is None:
-                write_atomically(self.path / "manifest.json", json.dumps({**manifest, "key": self.key}, indent=2))
+                write_whole(self.path / "manifest.json", json.dumps({**manifest, "key": self.key}, indent=2))
         except OSError as err:
             raise ConfigError(
                 f"cannot write the run folder {self.path} ({err.strerror}): choose another with out"
@@ -86,17 +88,16 @@ class RunFolder:
 
         if ledger is not None:
             path = self._scores_path(finding.id)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as file:
-                np.savez(file, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores)
-                _sync(file)
-            partial.replace(path)
+            content = io.BytesIO()
+            np.savez(content, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores)
+            write_whole(path, content.getbuffer())
         line = json.dumps({"finding": plain(finding), "scores": ledger is not None, "asked": asked}, sort_keys=True)
         events = self.path / "events.jsonl"
         cut_off = events.exists() and not events.read_bytes().endswith(b"\n")
         with events.open("a", encoding="utf-8") as file:
             file.write(("\n" if cut_off else "") + line + "\n")
-            _sync(file)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _scores_path(self, attack: str) -> Path:
         return self.path / "restricted" / (attack.replace("/", "-").replace(":", "-") + ".npz")
@@ -128,17 +129,3 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest if isinstance(manifest, dict) else None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or none of it."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        _sync(file)
-    partial.replace(path)
-
-
-def _sync(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -94,11 +94,13 @@ class Attack(ABC, Generic[T]):
       id: ``family/technique``.
       needs: The access that it needs.
       references: Papers, as ``arXiv:…`` or a citation.
+      by_recipe: Whether its findings rest on models of the target's recipe, and are void where these are not like it.
     """
 
     id: ClassVar[str]
     needs: ClassVar[type[Target]]
     references: ClassVar[tuple[str, ...]]
+    by_recipe: ClassVar[bool] = False
 
     @classmethod
     def variants(cls) -> tuple[Attack[Any], ...]:
@@ -109,6 +111,16 @@ class Attack(ABC, Generic[T]):
     def name(self) -> str:
         """Id with its variant, as findings carry it."""
         return self.id
+
+    @property
+    def per_record(self) -> int:
+        """Most rows that are asked about for each record beyond its own answer, which all attacks share."""
+        return 0
+
+    @property
+    def trains(self) -> int:
+        """Models that it trains beyond the shadow models of the audit."""
+        return 0
 
     @property
     def family(self) -> str:

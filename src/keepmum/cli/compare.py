@@ -64,13 +64,13 @@ def write_page(reports: Sequence[tuple[str, Report]], path: Path) -> Path:
     Raises:
       ConfigError: Another ending, or a place that cannot be written.
     """
+    from keepmum._whole import write_whole
     from keepmum.report._html import render_comparison
-    from keepmum.runs import write_atomically
 
     _check_ending(path)
     page = render_comparison(reports)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, page)
+    write_whole(path, page)
     return path
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from keepmum._whole import write_whole
 from keepmum.errors import ConfigError
 from keepmum.report._report import Report
 
@@ -45,22 +45,10 @@ def write(report: Report, path: Path) -> Path:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside the file and rename: a reader sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
+        write_whole(path, text)
     except OSError as err:
         raise ConfigError(_unwritable(path, err)) from err
-    finally:
-        _forget(beside)
-
-
-def _forget(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # the folder is unwritable or no folder, which the caller tells
-        return
 
 
 def _unwritable(path: Path, err: OSError) -> str:

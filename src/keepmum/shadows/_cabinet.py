@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from keepmum._whole import write_whole
 from keepmum.errors import ConfigError
 
 FRESH = 3600.0
@@ -93,7 +93,7 @@ def read_label(folder: Path, name: str) -> dict[str, Any] | None:
 def write_label(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
     """Say in words what the signals of this name are, for those who tidy up."""
     made = (read_label(folder, name) or {}).get("made", datetime.now(UTC).isoformat(timespec="seconds"))
-    write_whole(folder / f"{name}.json", json.dumps({**facts, "made": made}, sort_keys=True).encode() + b"\n")
+    put(folder / f"{name}.json", json.dumps({**facts, "made": made}, sort_keys=True) + "\n")
 
 
 def touch(folder: Path, name: str) -> None:
@@ -102,19 +102,14 @@ def touch(folder: Path, name: str) -> None:
         os.utime(folder / f"{name}.json")
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+def put(path: Path, content: str | memoryview) -> None:
     """Write a file whole or not at all.
 
     Raises:
       ConfigError: The folder cannot be written.
     """
-    partial = path.with_name(f"{path.name.partition('.')[0]}-{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as err:
         raise ConfigError(f"cannot keep shadow signals in {path.parent} ({err.strerror})") from err
 

@@ -159,7 +159,7 @@ class ShadowStore:
             return signals
         content = io.BytesIO()
         np.save(content, signals, allow_pickle=False)
-        _cabinet.write_whole(self.folder / f"{key}.npy", content.getbuffer())
+        _cabinet.put(self.folder / f"{key}.npy", content.getbuffer())
         kept = self._load(key, signals.shape[1])
         return signals if kept is None else kept
 

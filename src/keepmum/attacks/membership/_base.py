@@ -61,11 +61,6 @@ class MembershipAttack(Attack[T]):
             return records, is_member, self._crossed(target, records, is_member, ctx)
         return records, is_member, self.score(target, records, ctx)
 
-    @property
-    def per_record(self) -> int:
-        """Most rows that are asked about for each record beyond its own answer, which all attacks share."""
-        return 0
-
     def planned(self, people: int, left: int | None = None) -> int:
         """Rows beyond the people's own that will be asked about, when there are so many and so many rows are left."""
         most = self._affordable(left)

@@ -27,6 +27,7 @@ class ShadowAttack(MembershipAttack[ScoreTarget]):
     """
 
     needs: ClassVar[type[ScoreTarget]] = ScoreTarget
+    by_recipe: ClassVar[bool] = True
     fewest: ClassVar[int] = 2
 
     @abstractmethod

@@ -10,8 +10,8 @@ import numpy as np
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.membership._base import Scores
+from keepmum.attacks.membership._copies import CopiesAttack
 from keepmum.attacks.membership._neighbors import neighbors
-from keepmum.attacks.membership._query import QueryAttack
 from keepmum.attacks.membership._table import Images
 from keepmum.data import Records
 from keepmum.shadows import scaled_logit
@@ -19,7 +19,7 @@ from keepmum.targets._base import ScoreTarget
 
 
 @dataclass(frozen=True)
-class Augmentation(QueryAttack[ScoreTarget]):
+class Augmentation(CopiesAttack[ScoreTarget]):
     """Augmentation attack.
 
     A model that was trained on augmented copies of a record knows the copies too, and the margins of all of them
@@ -41,11 +41,6 @@ class Augmentation(QueryAttack[ScoreTarget]):
 
     copies: int = 9
     scale: float = 0.01
-
-    @property
-    def per_record(self) -> int:
-        """The record and its copies."""
-        return 1 + self.copies
 
     def score(self, target: ScoreTarget, records: Records, ctx: Context) -> Scores:
         """Mean of the scaled logits of the record and its copies."""

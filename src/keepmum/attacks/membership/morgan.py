@@ -9,15 +9,14 @@ import numpy as np
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.membership._base import Scores
-from keepmum.attacks.membership._query import QueryAttack
-from keepmum.attacks.membership.merlin import larger_around
+from keepmum.attacks.membership._copies import CopiesAttack, larger_around
 from keepmum.data import Records
 from keepmum.stats.area import midranks
 from keepmum.targets._base import ScoreTarget
 
 
 @dataclass(frozen=True)
-class Morgan(QueryAttack[ScoreTarget]):
+class Morgan(CopiesAttack[ScoreTarget]):
     """Morgan: measuring loss, relatively greater around neighborhood.
 
     A low loss alone also has who is easy, and a loss that grows around the record alone also has who is badly answered.
@@ -28,10 +27,6 @@ class Morgan(QueryAttack[ScoreTarget]):
     smaller rank is the score: whoever is accused stands above the same quantile in both. The second threshold,
     against losses that are too low to be a member's, is left out.
 
-    Attributes:
-      copies: Noisy copies of each record.
-      scale: Standard deviation of the noise, in units of each column's.
-
     References:
       Jayaraman, Wang, Knipmeyer, Gu, Evans. Revisiting Membership Inference Under Realistic Assumptions. PoPETs 2021,
       arXiv:2005.10881, the Morgan attack.
@@ -40,14 +35,6 @@ class Morgan(QueryAttack[ScoreTarget]):
     id: ClassVar[str] = "membership/morgan"
     needs: ClassVar[type[ScoreTarget]] = ScoreTarget
     references: ClassVar[tuple[str, ...]] = ("arXiv:2005.10881",)
-
-    copies: int = 16
-    scale: float = 0.1
-
-    @property
-    def per_record(self) -> int:
-        """The record and its copies."""
-        return 1 + self.copies
 
     def score(self, target: ScoreTarget, records: Records, ctx: Context) -> Scores:
         """The smaller of two ranks: of the scaled logit, and of the share of copies with a larger loss."""

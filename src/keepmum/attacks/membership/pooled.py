@@ -10,10 +10,9 @@ import numpy as np
 from keepmum.attacks.membership._base import Scores
 from keepmum.attacks.membership._shadow import ShadowAttack
 from keepmum.shadows import Shadows, Sums
+from keepmum.shadows._bins import bins, means
 from keepmum.shadows._fleet import compress
 
-BINS = 20
-"""Groups of records, by their mean, that curves are made of."""
 LEAST, TRUSTED = 4.0, 1e4
 """Degrees of freedom that the curve of variances counts for, at least and at most."""
 SIDES = ("inside", "outside")
@@ -68,10 +67,10 @@ class Spread:
         for side in SIDES:
             mean = sums.mean(side)
             common[side] = sums.pooled_variance(side) + 1e-6 * float(mean.var()) + 1e-12
-            at[side], groups = _bins(mean)
+            at[side], groups = bins(mean)
             # Half-way to the common variance: where answers are steps, as those of trees, groups of records have no
             # variance at all, and a ratio that trusts this accuses at random.
-            curve[side] = 0.5 * (_means(sums.variance(side), groups, len(at[side])) + common[side])
+            curve[side] = 0.5 * (means(sums.variance(side), groups, len(at[side])) + common[side])
             weight[side] = _weight(sums.variance(side) / curve[side][groups], getattr(sums, side)[0] - 1.0)
         return cls(at, curve, common, weight)
 
@@ -80,8 +79,8 @@ class Spread:
         own = {side: sums.mean(side) for side in SIDES}
         noise = {side: self.common[side] / np.maximum(getattr(sums, side)[0], 1.0) for side in SIDES}
         out = _shrink(own["outside"], noise["outside"], np.full(len(signal), own["outside"].mean()))
-        at, groups = _bins(out[0])
-        expected = np.interp(out[0], at, _means(own["inside"], groups, len(at)))
+        at, groups = bins(out[0])
+        expected = np.interp(out[0], at, means(own["inside"], groups, len(at)))
         seen = _shrink(own["inside"], noise["inside"], expected)
         likelihood = [
             self._likelihood(side, signal, sums, *known) for side, known in zip(SIDES, (seen, out), strict=True)
@@ -128,16 +127,3 @@ def _shrink(own: Scores, noise: Scores, expected: Scores) -> tuple[Scores, Score
     around = max(float(((own - expected) ** 2 - noise).mean()), 1e-3 * float(noise.mean()), 1e-12)
     weight = around / (around + noise)
     return expected + weight * (own - expected), weight * noise
-
-
-def _bins(values: Scores) -> tuple[Scores, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]:
-    """Groups of about the same size, by value: the mean of each, and the group of each value."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-    groups = np.searchsorted(edges, values, side="right")
-    groups = np.unique(groups, return_inverse=True)[1]
-    count = int(groups.max()) + 1
-    return _means(values, groups, count), groups
-
-
-def _means(values: Scores, groups: np.ndarray[tuple[int, ...], np.dtype[np.intp]], count: int) -> Scores:
-    return np.asarray(np.bincount(groups, values, count) / np.bincount(groups, minlength=count))

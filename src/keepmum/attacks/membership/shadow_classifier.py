@@ -60,6 +60,7 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
     id: ClassVar[str] = "membership/shadow-classifier"
     needs: ClassVar[type[ScoreTarget]] = ScoreTarget
     references: ClassVar[tuple[str, ...]] = ("arXiv:1610.05820",)
+    by_recipe: ClassVar[bool] = True
     uses_population: ClassVar[bool] = True
 
     models: int = 4
@@ -79,6 +80,11 @@ class ShadowClassifier(MembershipAttack[ScoreTarget]):
         """Id, with ``:synthetic`` or ``:synthetic-labeled`` where that was asked for."""
         asked = "" if self.source is Source.OWN else ":synthetic"
         return f"{self.id}{asked}{'-labeled' if asked and self.labeled_by_target else ''}"
+
+    @property
+    def trains(self) -> int:
+        """All of them: they are trained on the attacker's own records."""
+        return self.models
 
     def inapplicable(self, target: Target) -> str | None:
         """Why this attack cannot be played here, or None."""
