@@ -24,6 +24,9 @@ class Settings:
       seconds: Time after which no further attack is begun, or None.
       shadows: Shadow models to train, 0 or even; None leaves it to the effort and the time.
       repeats: How often the model is asked for every answer; noise in its answers averages out.
+      hidden: Hidden attributes to ask about, as a person names them.
+      known: Columns that the attacker knows; all that are not hidden if None.
+      tolerance: How far a guessed number may be off, in standard deviations.
       fitted: Shadow models that fit into the time, where that decides.
     """
 
@@ -36,16 +39,21 @@ class Settings:
     seconds: float | None = None
     shadows: int | None = None
     repeats: int = 1
+    hidden: tuple[str, ...] = ()
+    known: tuple[str, ...] | None = None
+    tolerance: float = 0.5
     fitted: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seed", "prior", "delta", "max_queries", "seconds", "shadows", "repeats"):
+        for name in ("seed", "prior", "delta", "max_queries", "seconds", "shadows", "repeats", "tolerance"):
             value = getattr(self, name)
             whole = name in ("seed", "max_queries", "shadows", "repeats")
             if value is not None and not isinstance(value, Integral if whole else Real):
                 raise ConfigError(f"expected {name} as a {'whole ' if whole else ''}number, got {value!r}")
         if not 0 < self.prior < 1:
             raise ConfigError(f"expected prior between 0 and 1, got {self.prior}")
+        if not self.tolerance > 0:
+            raise ConfigError(f"expected a tolerance above 0, in standard deviations, got {self.tolerance}")
         if not 0 <= self.delta < 1:
             raise ConfigError(f"expected delta of at least 0 and below 1, got {self.delta}")
         if self.seed < 0:
@@ -77,4 +85,9 @@ def asked(effort: str, slices: Sequence[str], **others: object) -> Settings:
     if effort not in list(Effort):
         raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}")
     columns = (slices,) if isinstance(slices, str) else tuple(slices)
+    for name in ("hidden", "known"):
+        if isinstance(others.get(name), str):
+            others[name] = (others[name],)
+        elif others.get(name) is not None:
+            others[name] = tuple(others[name])  # type: ignore[arg-type]
     return Settings(effort=Effort(effort), slices=columns, **others)  # type: ignore[arg-type]

@@ -27,10 +27,11 @@ def encode(records: Records) -> NDArray[np.float64]:
         columns = [X.reshape(len(X), -1)[:, i] for i in range(min(WIDEST, int(np.prod(X.shape[1:]))))]
     else:
         columns = [records.column(name) for name in records.columns[:WIDEST]]
-    return np.column_stack([_numbers(column) for column in columns]) if columns else np.empty((len(records), 0))
+    return np.column_stack([as_numbers(column) for column in columns]) if columns else np.empty((len(records), 0))
 
 
-def _numbers(column: NDArray[Any]) -> NDArray[np.float64]:
+def as_numbers(column: NDArray[Any]) -> NDArray[np.float64]:
+    """One column as numbers: text and categories as codes in sorted order, missing values as NaN."""
     if column.dtype.kind in "fiub":
         return np.asarray(column, dtype=np.float64)
     if column.dtype.kind in "mM":

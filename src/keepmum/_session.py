@@ -19,9 +19,10 @@ from keepmum._shadowing import NONE_ASKED, Fleet, collect, planned
 from keepmum._whole import write_whole
 from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
+from keepmum.attacks.attribute import AttributeAttack, describe
 from keepmum.data import Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
-from keepmum.findings import Check, Exposure, Finding, Outcome
+from keepmum.findings import Check, Exposure, Finding, HiddenAttribute, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
 from keepmum.runs import RunFolder
@@ -110,8 +111,22 @@ class Session:
                     folder.finish(finding, self.ledger.get(attack.name), self._asked - before)
             findings.append(finding)
         exposed = self._exposure(folder)
+        attributes = tuple(self._attribute(attack, ctx) for attack in self._one_for_each_attribute())
         progress(total, total, "done")
-        return self._report(findings, self._checks(checks), exposed)
+        return replace(self._report(findings, self._checks(checks), exposed), attributes=attributes)
+
+    def _one_for_each_attribute(self) -> list[AttributeAttack[Any]]:
+        """The first attack on each hidden attribute."""
+        named = [(a.hidden.name, a) for a in self.attacks if isinstance(a, AttributeAttack) and a.hidden]
+        return list(dict(reversed(named)).values())[::-1]
+
+    def _attribute(self, attack: AttributeAttack[Any], ctx: Context) -> HiddenAttribute:
+        """What is guessed of a hidden attribute without the model."""
+        assert attack.hidden is not None
+        try:
+            return describe(attack.game(self.split, ctx))
+        except KeepmumError as err:
+            return HiddenAttribute(attack.hidden.name, attack.hidden.columns, reason=str(err))
 
     def _context(self, blind: Check) -> Context:
         trained = isinstance(self.trainer, Trainer) and self.shadows > 0 and not self.fleet.unfinished
@@ -147,9 +162,13 @@ class Session:
         """Rows that an attack may have the model asked about: its share of what is left for those that need more."""
         if self.settings.max_queries is None:
             return None
+        if isinstance(attack, AttributeAttack):  # the same people, however often the audit is taken up again
+            purses = {a.purse for a in self.attacks if a.per_record and a.inapplicable(self.target) is None}
+            spare = self.settings.max_queries // self.settings.repeats - len(self.split.pool)
+            return max(0, spare) // max(1, len(purses))
         later = self.attacks[self.attacks.index(attack) :]
-        sharing = sum(other.per_record > 0 and other.inapplicable(self.target) is None for other in later)
-        return max(0, self.settings.max_queries - self._asked) // self.settings.repeats // max(1, sharing)
+        asking = {other.purse for other in later if other.per_record and other.inapplicable(self.target) is None}
+        return max(0, self.settings.max_queries - self._asked) // self.settings.repeats // max(1, len(asking))
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         uses_shadows, limit = attack.by_recipe, self.settings.seconds

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from keepmum.findings import Check, Finding, Outcome
+from keepmum.findings import (
+    CLASS_LEVEL,
+    NOTHING_BEYOND_IMPUTATION,
+    POPULATION_LEVEL,
+    RECORD_LEVEL,
+    Check,
+    Finding,
+    Outcome,
+)
 from keepmum.stats.multiple import holm
 
 LEVEL = 0.05
@@ -28,8 +36,26 @@ def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
         reason = findings[i].reason
         if doubts and findings[i].id != "structural/stored-records":
             outcome, reason = Outcome.INCONCLUSIVE, doubts[0]
-        settled[i] = replace(findings[i], adjusted_p_value=p_value, outcome=outcome, reason=reason)
+        settled[i] = replace(
+            findings[i],
+            adjusted_p_value=p_value,
+            outcome=outcome,
+            reason=reason,
+            verdict=_verdict(findings[i], outcome),
+        )
     return settled
+
+
+def _verdict(finding: Finding, outcome: Outcome) -> str:
+    """The kind of leakage once all attacks are paid for: what is not shown of these people is said of all, or not."""
+    if outcome is Outcome.INCONCLUSIVE or not finding.verdict:
+        return ""
+    if outcome is Outcome.LEAK or finding.verdict != RECORD_LEVEL:
+        return finding.verdict
+    beyond = finding.metrics.get("advantage_over_imputation")
+    if beyond is None:
+        return CLASS_LEVEL
+    return POPULATION_LEVEL if beyond.low > 0 else NOTHING_BEYOND_IMPUTATION
 
 
 def doubts(instrument: Mapping[str, Check]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from keepmum._settle import doubts, overall
 from keepmum.attacks import attack_classes
+from keepmum.attacks.attribute import NOT_NAMED
 from keepmum.findings import FAMILIES, Check, Coverage, Finding, Outcome, Played
 
 LIMITS = (
@@ -16,7 +17,8 @@ LIMITS = (
     "epsilon_lower_bound is how far this attack tells this model's members from others. It speaks against a claim of "
     "differential privacy only if each record was put in or left out at random and the answers about different people "
     "can be taken as independent.",
-    "Attribute inference, inversion and extraction are not part of this version.",
+    "Of attributes that no one named as hidden (--hidden COLUMN) nothing was looked for. Extraction of text and "
+    "inversion of images are not part of this version.",
 )
 
 STATUS = {
@@ -40,6 +42,8 @@ def coverage(findings: Sequence[Finding]) -> dict[str, Coverage]:
         reason = "" if status == "executed" else next((p.reason for p in played), "not asked for")
         if family not in known and not played:
             status, reason = "not_implemented", "not part of this version"
+        if family == "attribute" and not played:
+            reason = NOT_NAMED
         result[family] = Coverage(family, status, reason, played)
     return result
 
@@ -49,7 +53,7 @@ def verdict(findings: Sequence[Finding], instrument: Mapping[str, Check]) -> str
     outcome = overall(findings)
     if outcome is Outcome.LEAK:
         leaks = [f for f in findings if f.outcome is Outcome.LEAK]
-        return f"This model gives away who was in its training data. {worst(leaks).explanation}"
+        return f"This model gives away {_what(leaks)}. {worst(leaks).explanation}"
     if outcome is Outcome.INCONCLUSIVE:
         reasons = doubts(instrument) or [f.reason for f in findings if f.outcome is Outcome.INCONCLUSIVE and f.reason]
         reasons = reasons or [f.reason for f in findings if f.reason] or ["no attack could be run"]
@@ -60,6 +64,19 @@ def verdict(findings: Sequence[Finding], instrument: Mapping[str, Check]) -> str
         f"No leak was found by the {played} checks that were run. A leak that lets an attacker rank a member above a "
         f"non-member in {100 * smallest:.0f} of 100 pairs would have been found in 4 of 5 audits of this size."
     )
+
+
+def _what(leaks: Sequence[Finding]) -> str:
+    """What leaks, in a clause."""
+    subjects = list(dict.fromkeys(f.subject for f in leaks if f.subject))
+    parts = []
+    if any(f.family in ("membership", "structural") for f in leaks):
+        parts.append("who was in its training data")
+    if subjects:
+        parts.append(f"the {' and the '.join(subjects)} of people in its training data")
+    if any(f.family == "inversion" for f in leaks):
+        parts.append("what records in its training data look like")
+    return ", and ".join(parts)
 
 
 def worst(leaks: Sequence[Finding]) -> Finding:

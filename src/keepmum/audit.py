@@ -14,8 +14,10 @@ from keepmum._plan import Plan, draw_up
 from keepmum._session import Progress, Session
 from keepmum._shadowing import Recipe
 from keepmum.attacks import Attack, choose
+from keepmum.attacks.attribute import NOT_NAMED, AttributeAttack, hide
 from keepmum.attacks.membership import QueryAttack
 from keepmum.data import Records, Split, as_records
+from keepmum.errors import ConfigError
 from keepmum.overlap import remove_overlap
 from keepmum.report import Report
 from keepmum.runs import RunFolder
@@ -41,6 +43,9 @@ def audit(
     max_queries: int | None = None,
     repeats: int = 1,
     seconds: float | None = None,
+    hidden: str | Sequence[str] = (),
+    known: Sequence[str] | None = None,
+    tolerance: float = 0.5,
     trainer: Any = None,
     shadows: int | None = None,
     shadow_store: str | Path | None = None,
@@ -72,6 +77,10 @@ def audit(
         labels, the most frequent). Every time counts as a query.
       seconds: No further attack is begun after this time, and as many shadow models are trained as fit into it, up to
         those of the effort, where their number is not given.
+      hidden: Attributes that an attacker wants to learn: a column each; ``"a+b"`` for columns that are guessed in
+        combination or are a one-hot group, ``"name=a+b"`` to call them something.
+      known: Columns that this attacker knows, besides the label; all that are not hidden if None.
+      tolerance: A guess of a number is right if it is off by at most this many standard deviations.
       trainer: How the model was trained, for shadow models: an estimator or a `keepmum.training.Trainer`; the
         model itself if it is an estimator.
       shadows: Shadow models to train, an even number; by effort if None: none, 8 or 64. They are trained
@@ -100,9 +109,12 @@ def audit(
         seconds=seconds,
         shadows=shadows,
         repeats=repeats,
+        hidden=hidden,
+        known=known,
+        tolerance=tolerance,
     )
-    chosen = _paced(choose(attacks), settings)
     split = _split(members, nonmembers, population)
+    chosen = _chosen(attacks, settings, split)
     target = as_target(model, split.pool.y, classes, probe=split.pool)
     recipe = Recipe(trainer, *(None if path is None else Path(path) for path in (shadow_store, out)))
     progress = progress or (lambda done, total, what: None)
@@ -130,6 +142,9 @@ def plan(
     repeats: int = 1,
     effort: str = "standard",
     seconds: float | None = None,
+    hidden: str | Sequence[str] = (),
+    known: Sequence[str] | None = None,
+    tolerance: float = 0.5,
     trainer: Any = None,
     shadows: int | None = None,
     shadow_store: str | Path | None = None,
@@ -140,9 +155,9 @@ def plan(
     kept if there is a ``shadow_store``.
     """
     limits = {"max_queries": max_queries, "seconds": seconds, "shadows": shadows, "repeats": repeats}
-    settings = asked(effort, (), seed=seed, **limits)
-    chosen = _paced(choose(attacks), settings)
+    settings = asked(effort, (), seed=seed, hidden=hidden, known=known, tolerance=tolerance, **limits)
     split = _split(members, nonmembers, population)
+    chosen = _chosen(attacks, settings, split)
     target = averaged(as_target(model, split.pool.y, classes, probe=split.pool), repeats)
     clean = _fit_queries(remove_overlap(split)[0], settings)
     recipe = Recipe(trainer, None if shadow_store is None else Path(shadow_store))
@@ -150,8 +165,25 @@ def plan(
     return draw_up(target, clean, chosen, training, max_queries)
 
 
-def _paced(attacks: list[Attack[Any]], settings: Settings) -> list[Attack[Any]]:
-    return [attack.paced(settings.effort) if isinstance(attack, QueryAttack) else attack for attack in attacks]
+def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, split: Split) -> list[Attack[Any]]:
+    """The attacks that will be played, at the pace of the effort; those on hidden attributes once for each.
+
+    Raises:
+      ConfigError: A hidden attribute that is none, or attacks on hidden attributes without one, or the reverse.
+    """
+    paced = [a.paced(settings.effort) if isinstance(a, QueryAttack | AttributeAttack) else a for a in choose(wanted)]
+    open_ones = [a for a in paced if isinstance(a, AttributeAttack) and a.hidden is None]
+    others = [a for a in paced if a not in open_ones]
+    attributes = [hide(name, split, settings.known, settings.tolerance) for name in settings.hidden]
+    names = [attribute.name for attribute in attributes]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"hidden: {max(names, key=names.count)} stands twice: name each attribute once")
+    if attributes and not open_ones:
+        raise ConfigError("hidden attributes were named, but the patterns leave no attack on them: add attribute/*")
+    asked_for = [wanted] if isinstance(wanted, str) else wanted or ()
+    if not attributes and (not others or any(isinstance(w, str) and w.startswith("attribute/") for w in asked_for)):
+        raise ConfigError(NOT_NAMED)
+    return others + [attack.about(attribute) for attribute in attributes for attack in open_ones]
 
 
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:

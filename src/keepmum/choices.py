@@ -21,6 +21,11 @@ class Effort(StrEnum):
         return {"quick": 10_000, "standard": 40_000, "thorough": 300_000}[self.value]
 
     @property
+    def candidates(self) -> int:
+        """Records with a candidate value put in that an attack on a hidden attribute may ask about."""
+        return {"quick": 20_000, "standard": 200_000, "thorough": 2_000_000}[self.value]
+
+    @property
     def shadows(self) -> int:
         """Shadow models that are trained unless their number is given."""
         return {"quick": 0, "standard": 8, "thorough": 64}[self.value]

@@ -160,6 +160,31 @@ class Records:
         values = self.X[:, names.index(name)] if self.X.ndim > 1 else self.X
         return np.asarray(values.toarray()).ravel() if hasattr(values, "toarray") else np.asarray(values)
 
+    def replace(self, donors: Records, names: Sequence[str]) -> Records:
+        """These rows with the columns ``names`` of ``donors``, which has as many rows; labels stay, ids do not.
+
+        Raises:
+          DataError: Not a table of columns, or not as many rows.
+        """
+        if hasattr(self.X, "tocsr") or getattr(self.X, "ndim", 2) != 2 or len(donors) != len(self):
+            raise DataError("expected tables of columns with as many rows: a data frame, or an array of shape (n, d)")
+        return Records(_replaced(self.X, donors.X, names), self.y)
+
+
+def _replaced(values: Any, donors: Any, names: Sequence[str]) -> Any:
+    """The rows of a table with some columns of other rows, of the same number and kind."""
+    if isinstance(values, np.ndarray):
+        places = [int(name) for name in names]
+        changed = values.copy()
+        changed[:, places] = donors[:, places]
+        return changed
+    import narwhals as nw
+
+    frame, other = (nw.from_native(part, eager_only=True) for part in (values, donors))
+    places = [column_names(values).index(name) for name in names]
+    other = nw.maybe_reset_index(other)
+    return nw.maybe_reset_index(frame).with_columns(*(other[:, place] for place in places)).to_native()
+
 
 def _missing(y: NDArray[Any]) -> bool:
     if y.dtype.kind == "f":

@@ -29,6 +29,18 @@ FAMILIES: Mapping[str, str] = {
 }
 
 
+RECORD_LEVEL = "record-level"
+"""Verdict: the model gives away the people it was trained on more than others."""
+POPULATION_LEVEL = "population-level"
+"""Verdict: whoever has the model learns more about anyone, trained on or not."""
+NOTHING_BEYOND_IMPUTATION = "nothing beyond imputation"
+"""Verdict: no more is learned than can be inferred without the model."""
+CLASS_LEVEL = "class-level"
+"""Verdict: what a class looks like is learned, not what one person does."""
+NOTHING_BEYOND_PRIOR = "nothing beyond prior"
+"""Verdict: no more is learned than from people of the same kind."""
+
+
 @dataclass(frozen=True)
 class Curve:
     """A thinned ROC curve and the histograms behind it: aggregates, fit to be shown.
@@ -88,6 +100,9 @@ class Finding:
       slices: The same within groups.
       curve: ROC curve and histograms.
       references: Where the technique was published.
+      subject: What was guessed, where an audit asks the same about several things: the hidden attribute.
+      verdict: What kind of leakage it is, in the words of the family: ``record-level``, ``population-level``, ``nothing
+        beyond imputation`` and the like; empty where nothing can be said.
     """
 
     id: str
@@ -106,6 +121,8 @@ class Finding:
     slices: tuple[Slice, ...] = ()
     curve: Curve | None = None
     references: tuple[str, ...] = ()
+    subject: str = ""
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,6 +175,39 @@ class Coverage:
     status: str
     reason: str = ""
     attacks: tuple[Played, ...] = ()
+
+
+@dataclass(frozen=True)
+class HiddenAttribute:
+    """What attackers without the model guess of a hidden attribute of the members.
+
+    Attributes:
+      name: What it is called.
+      columns: The columns that are hidden.
+      values: Number of candidate values; of a continuous attribute, points of the grid.
+      continuous: Whether it is a number.
+      tolerance: A guess of a number is right if it is off by at most this much; 0 for others.
+      known: Columns that the attacker knows, besides the label.
+      members: Members asked about.
+      nonmembers: Non-members asked about.
+      imputations: Metrics of each imputation, on the members.
+      best: The imputation that attacks are held against.
+      column: The known column that "best single column" is made from.
+      reason: Why nothing is told, or nothing.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    values: int = 0
+    continuous: bool = False
+    tolerance: float = 0.0
+    known: tuple[str, ...] = ()
+    members: int = 0
+    nonmembers: int = 0
+    imputations: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    best: str = ""
+    column: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,26 @@ class AuditSettings(EffortSettings):
     out: Path | None = Field(default=None, description="Folder of the run; .keepmum/runs/… unless said.")
 
 
+class AttributeSettings(Section):
+    """What attackers want to learn about a person, and what they know."""
+
+    hidden: Texts = Field(
+        default=(),
+        description="Column that an attacker wants to learn; may be repeated. a+b: columns guessed in combination, or "
+        "a one-hot group; name=a+b calls them something.",
+    )
+    known: Texts = Field(
+        default=(),
+        description="Column that this attacker knows, besides the label; all that are not hidden unless said.",
+    )
+    tolerance: float = Field(
+        default=0.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="A guessed number is right if it is off by at most this many standard deviations.",
+    )
+
+
 class PolicySettings(Section):
     """What the gate asks of a report."""
 
@@ -149,13 +169,14 @@ class Settings(Section):
     target: TargetSettings = TargetSettings()
     data: DataSettings = DataSettings()
     audit: AuditSettings = AuditSettings()
+    attribute: AttributeSettings = AttributeSettings()
     policy: PolicySettings = PolicySettings()
 
 
 FLAGS: Mapping[str, str] = {"slices": "--slice", "attacks": "--attack"}
 """Fields whose flag is not their name."""
 
-LISTS = frozenset({"classes", "slices", "attacks", "fail_on"})
+LISTS = frozenset({"classes", "slices", "attacks", "fail_on", "hidden", "known"})
 """Fields that take several values, comma separated in a flag or a variable."""
 
 PATHS = frozenset(

@@ -57,7 +57,10 @@ class Context:
       store: Where what such models say is kept.
       queries_left: Rows that the target may still be asked about, or None for any number.
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
+      games: What attacks on one hidden attribute share, by its name.
       remarks: Where attacks leave what is to be said beside their numbers: id of the attack → one sentence.
+      trained_on: Everyone whom the target was trained on, as given: copies, and people whom the audit leaves out,
+        included; None where these are the members.
     """
 
     seed: int = 0
@@ -74,7 +77,9 @@ class Context:
     store: ShadowStore = field(default_factory=ShadowStore)
     queries_left: int | None = None
     ledger: dict[str, Ledger] = field(default_factory=dict)
+    games: dict[str, Any] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
+    trained_on: Records | None = None
 
     @cached_property
     def rng(self) -> np.random.Generator:
@@ -116,6 +121,11 @@ class Attack(ABC, Generic[T]):
     def per_record(self) -> int:
         """Most rows that are asked about for each record beyond its own answer, which all attacks share."""
         return 0
+
+    @property
+    def purse(self) -> str:
+        """What its further rows are paid from: attacks that ask about the same rows share one."""
+        return self.name
 
     @property
     def trains(self) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from keepmum.attacks import membership, structural
+from keepmum.attacks import attribute, membership, structural
 from keepmum.attacks._base import Attack
 from keepmum.errors import ConfigError
 
-_FAMILIES = (membership, structural)
+_FAMILIES = (attribute, membership, structural)
 
 
 def attack_classes() -> list[type[Attack[Any]]]:

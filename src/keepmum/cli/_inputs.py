@@ -14,7 +14,14 @@ from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
     from keepmum.data import Records
-    from keepmum.settings import AuditSettings, DataSettings, EffortSettings, Settings, TargetSettings
+    from keepmum.settings import (
+        AttributeSettings,
+        AuditSettings,
+        DataSettings,
+        EffortSettings,
+        Settings,
+        TargetSettings,
+    )
     from keepmum.targets import Target
 
 READING = "reading the model and the records"
@@ -42,7 +49,12 @@ class Case:
 
 
 def configured(
-    model: Path | None, target: TargetSettings, data: DataSettings, options: AuditSettings, config: Path | None
+    model: Path | None,
+    target: TargetSettings,
+    data: DataSettings,
+    options: AuditSettings,
+    attribute: AttributeSettings,
+    config: Path | None,
 ) -> Settings:
     """All settings, with the model from the command line if it is there.
 
@@ -55,7 +67,7 @@ def configured(
         raise ConfigError(f"expected one model, got {model} and --model {target.model}")
     if model is not None:
         target = TargetSettings(**{**target.model_dump(exclude_unset=True), "model": model})
-    return load({"target": target, "data": data, "audit": options}, config=config)
+    return load({"target": target, "data": data, "audit": options, "attribute": attribute}, config=config)
 
 
 def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
@@ -142,6 +154,7 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
     asked["audit"] = settings.audit.model_dump(
         mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address"}
     )
+    asked["attribute"] = settings.attribute.model_dump(mode="json")
     asked["keepmum"] = keepmum.__version__
     asked["files"] = {role: _sha256(path) for role, path in sorted(files.items())}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -166,6 +179,9 @@ def _options(settings: Settings) -> dict[str, Any]:
         "seconds": audit.budget,
         "shadows": audit.shadows,
         "shadow_store": audit.shadow_store,
+        "hidden": settings.attribute.hidden,
+        "known": settings.attribute.known or None,
+        "tolerance": settings.attribute.tolerance,
     }
 
 

@@ -12,7 +12,7 @@ from keepmum.cli._inputs import READING, Case, configured, cores, read_case
 from keepmum.cli._runs import Run, new_run, unfinished
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.errors import ConfigError
-from keepmum.settings import AuditSettings, DataSettings, TargetSettings
+from keepmum.settings import AttributeSettings, AuditSettings, DataSettings, TargetSettings
 
 Model = Annotated[
     Path | None,
@@ -27,7 +27,8 @@ Scores = Annotated[
 Target = Annotated[TargetSettings, Parameter(name="*", group=Group("What is audited", sort_key=1))]
 Data = Annotated[DataSettings, Parameter(name="*", group=Group("Whose records", sort_key=2))]
 How = Annotated[AuditSettings, Parameter(name="*", group=Group("How", sort_key=3))]
-NO_TARGET, NO_DATA, NO_HOW = TargetSettings(), DataSettings(), AuditSettings()
+Attribute = Annotated[AttributeSettings, Parameter(name="*", group=Group("Hidden attributes", sort_key=4))]
+NO_TARGET, NO_DATA, NO_HOW, NO_ATTRIBUTE = TargetSettings(), DataSettings(), AuditSettings(), AttributeSettings()
 
 
 def audit(
@@ -38,6 +39,7 @@ def audit(
     target: Target = NO_TARGET,
     data: Data = NO_DATA,
     how: How = NO_HOW,
+    attribute: Attribute = NO_ATTRIBUTE,
     common: Options = DEFAULTS,
 ) -> int:
     """Measure what a model gives away about the people that it was trained on.
@@ -49,7 +51,7 @@ def audit(
     if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
-    settings = configured(model, target, data, how, common.config)
+    settings = configured(model, target, data, how, attribute, common.config)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)

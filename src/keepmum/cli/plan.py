@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING
 from keepmum.cli._app import Exit
 from keepmum.cli._inputs import READING, configured, cores, read_case
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal, size
-from keepmum.cli.audit import NO_DATA, NO_HOW, NO_TARGET, Data, How, Model, Scores, Target
+from keepmum.cli.audit import (
+    NO_ATTRIBUTE,
+    NO_DATA,
+    NO_HOW,
+    NO_TARGET,
+    Attribute,
+    Data,
+    How,
+    Model,
+    Scores,
+    Target,
+)
 from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
     from keepmum._plan import Plan
 
 
-ASKED = ("attacks", "seed", "max_queries", "repeats", "effort", "seconds", "shadows", "shadow_store")
+HOW_MUCH = ("seed", "max_queries", "repeats", "effort", "seconds", "shadows", "shadow_store")
+ASKED = ("attacks", "hidden", "known", "tolerance", *HOW_MUCH)
 BY = {"number": "", "effort": ", as the effort says", "budget": ", as many as fit into the budget"}
 
 
@@ -28,6 +40,7 @@ def plan(
     target: Target = NO_TARGET,
     data: Data = NO_DATA,
     how: How = NO_HOW,
+    attribute: Attribute = NO_ATTRIBUTE,
     common: Options = DEFAULTS,
 ) -> int:
     """Tell what an audit would play, ask and cost, and what the records can show at all.
@@ -40,7 +53,7 @@ def plan(
     if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
-    settings = configured(model, target, data, how, common.config)
+    settings = configured(model, target, data, how, attribute, common.config)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)

@@ -14,13 +14,25 @@ from typing import Any, TypeVar
 import numpy as np
 
 from keepmum.errors import DataError
-from keepmum.findings import Check, Coverage, Curve, ExposedGroup, Exposure, Finding, Played, Slice, Trait
+from keepmum.findings import (
+    Check,
+    Coverage,
+    Curve,
+    ExposedGroup,
+    Exposure,
+    Finding,
+    HiddenAttribute,
+    Played,
+    Slice,
+    Trait,
+)
 from keepmum.report._report import SCHEMA_VERSION, Report
 from keepmum.stats import Estimate
 
 T = TypeVar("T")
 
 _ESTIMATES = ("metrics", "baseline", "control")
+_NESTED = "imputations"
 _FIRST = ("schema_version", "keepmum_version")
 
 
@@ -120,7 +132,12 @@ def _with_infinity(value: Any, inside: bool = False) -> Any:
         return value
     if inside:
         return {name: _estimate(item) for name, item in value.items()}
-    return {name: _with_infinity(item, name in _ESTIMATES) for name, item in value.items()}
+    return {
+        name: {key: _with_infinity(part, True) for key, part in item.items()}
+        if name == _NESTED and isinstance(item, dict)
+        else _with_infinity(item, name in _ESTIMATES)
+        for name, item in value.items()
+    }
 
 
 def _estimate(item: Any) -> Any:
@@ -138,7 +155,8 @@ def schema() -> dict[str, Any]:
     parts = made["$defs"]
     for name in ("value", "low", "high"):
         parts["Estimate"]["properties"][name] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
-    for kind in (Estimate, Curve, Slice, Finding, Check, Played, Coverage, Exposure, ExposedGroup, Trait):
+    kinds = (Estimate, Curve, Slice, Finding, Check, Played, Coverage, Exposure, ExposedGroup, HiddenAttribute, Trait)
+    for kind in kinds:
         _describe(parts[kind.__name__], kind)
     _describe(made, Report)
     made["properties"]["schema_version"] |= {"minimum": 1, "maximum": SCHEMA_VERSION}

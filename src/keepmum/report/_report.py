@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keepmum.findings import Check, Coverage, Exposure, Finding, Outcome
+from keepmum.findings import Check, Coverage, Exposure, Finding, HiddenAttribute, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ class Report:
       instrument: The audit's tests of itself, by name.
       coverage: What became of each family of attacks, by name.
       exposure: How exposed single members are, in aggregates; None where no shadow models were trained.
+      attributes: The hidden attributes that were asked about, and what is guessed of them without the model.
       target: What was attacked: ``kind``, ``access``, ``classes``, ``source``, ``notes``.
       sample: Sizes: ``members``, ``nonmembers``, ``removed_exact``, ``removed_near``, …
       settings: The settings of the audit.
@@ -45,6 +46,7 @@ class Report:
     instrument: Mapping[str, Check]
     coverage: Mapping[str, Coverage]
     exposure: Exposure | None = None
+    attributes: tuple[HiddenAttribute, ...] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
     sample: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
