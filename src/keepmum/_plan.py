@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks import Attack
+from keepmum.attacks.attribute import AttributeAttack
 from keepmum.attacks.membership import MembershipAttack, ShadowAttack, SignalAttack
 from keepmum.attacks.membership._measure import FPRS
 from keepmum.attacks.structural import GeneralizationGap
@@ -150,19 +151,25 @@ def draw_up(
 def _rows(
     attacks: Sequence[Attack[Any]], target: Target, split: Split, training: Training, max_queries: int | None
 ) -> tuple[PlanRow, ...]:
-    """What each attack would cost; those that ask for more share what is left."""
-    repeats, rows = getattr(target, "repeats", 1), []
+    """What each attack would cost; those that ask for more share what is left, and some ask about the same rows."""
+    repeats, rows, paid = getattr(target, "repeats", 1), [], set[str]()
     people = len(split.pool) + (0 if split.population is None else len(split.population))
     left = None if max_queries is None else max_queries // repeats - people
-    asking = [attack.per_record > 0 and not attack.inapplicable(target) for attack in attacks]
+    purses = [a.purse if a.per_record and not a.inapplicable(target) else "" for a in attacks]
+    spare = None if left is None else left // max(1, len({*purses} - {""}))
     for number, attack in enumerate(attacks):
         row = _row(attack, target, len(split.members), len(split.nonmembers), training)
         if isinstance(attack, MembershipAttack) and attack.per_record and row.applicable:
-            share = None if left is None else left // sum(asking[number:])
+            share = None if left is None else left // len({*purses[number:]} - {""})
             asked = attack.planned(len(split.pool), share)
             row = replace(row, queries=asked * repeats)
             if not asked:
                 row = PlanRow(attack.name, False, attack.too_dear(share) or "")
+            left = None if left is None else left - asked
+        if isinstance(attack, AttributeAttack) and row.applicable:
+            asked = 0 if attack.purse in paid else min(people, attack.affordable(spare)) * attack.per_record
+            paid.add(attack.purse)
+            row = replace(row, queries=asked * repeats)
             left = None if left is None else left - asked
         rows.append(row)
     return tuple(rows)
