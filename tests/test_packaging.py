@@ -64,6 +64,19 @@ def test_the_data_is_attributed() -> None:
     assert "10.24432/C5XW20" in notice
 
 
+def test_data_under_another_license_stays_in_the_repository() -> None:
+    """The patients' data of the tests may not be sold, so that no distribution carries it."""
+    assert "CC BY-SA 4.0" in (ROOT / "tests" / "data" / "README.md").read_text(encoding="utf-8")
+    assert "tests/data/iwpc_warfarin.csv.gz" in (ROOT / "NOTICE").read_text(encoding="utf-8")
+    (held,) = ROOT.glob("tests/data/iwpc*")
+    assert held.stat().st_size < 150_000
+    assert not list((ROOT / "src").rglob("*iwpc*"))
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
+    assert targets["wheel"] == {"packages": ["src/keepmum"]}
+    assert set(targets["sdist"]) == {"include"}  # nothing else, which could bring a folder in
+    assert all(re.fullmatch(r"/(?:src|[A-Z]+(?:\.md)?)", name) for name in targets["sdist"]["include"])  # from the root
+
+
 def test_the_command_is_installed() -> None:
     (command,) = [e for e in metadata.entry_points(group="console_scripts") if e.name == "keepmum"]
     assert callable(command.load())
