@@ -77,6 +77,20 @@ class LookupLabels(LabelTarget):
         return np.where(known, records.y, 0)
 
 
+class Recognizer(Open):
+    """Knows each person by name and how far a record is from them; whoever is far from all could be anyone."""
+
+    def __init__(self, members: Records, classes: int) -> None:
+        super().__init__(np.arange(classes))
+        self.members = members
+
+    def _predict_proba(self, records: Records) -> np.ndarray:
+        squares = ((np.asarray(records.X)[:, None] - np.asarray(self.members.X)) ** 2).sum(axis=2)
+        near = np.full((len(records), len(self.classes)), 1e-6)
+        np.add.at(near, (slice(None), self.members.y), np.exp(-squares / 2))
+        return near / near.sum(axis=1, keepdims=True)
+
+
 class Ignorant(Open):
     """Knows how labels depend on the columns, and nobody in particular."""
 
@@ -107,6 +121,12 @@ class IgnorantValues(RegressionTarget):
 
     def _predict_value(self, records: Records) -> np.ndarray:
         return np.asarray(records.X)[:, 0]
+
+
+def named(n: int = 40, people: int = 20, seed: int = 0) -> Split:
+    """People whose label is a name that says nothing about their columns: a few members bear each name."""
+    sides = [np.random.default_rng([seed, side]) for side in range(2)]
+    return Split(*(Records(rng.normal(size=(n, 5)), np.arange(n) % people) for rng in sides))
 
 
 def by_function(make: Callable[[Records], Any]) -> FunctionTrainer:
@@ -140,7 +160,7 @@ def memorizers(seed: int = 0) -> tuple[Pair, ...]:
     data, wide = split(seed=seed), split(seed=seed, columns=60)
     members = data.members
     neighbor, tree = KNeighborsClassifier(1), DecisionTreeClassifier(random_state=0)
-    linear = LogisticRegression()
+    linear, few = LogisticRegression(), named(seed=seed)
     return (
         Pair(Lookup(members), data, by_function(Lookup)),
         Pair(LookupLabels(members), data),
@@ -148,6 +168,7 @@ def memorizers(seed: int = 0) -> tuple[Pair, ...]:
         Pair(from_sklearn(neighbor.fit(members.X, members.y)), data, SklearnTrainer(neighbor)),
         Pair(from_sklearn(tree.fit(members.X, members.y)), data, SklearnTrainer(tree)),
         Pair(from_sklearn(linear.fit(wide.members.X, wide.members.y)), wide, SklearnTrainer(linear)),
+        Pair(Recognizer(few.members, 20), few),
     )
 
 
@@ -168,4 +189,65 @@ def ignorants(seed: int = 0) -> tuple[Pair, ...]:
         Pair(from_sklearn(neighbor.fit(others.X, others.y)), data, SklearnTrainer(neighbor)),
         Pair(from_sklearn(tree.fit(others.X, others.y)), data, SklearnTrainer(tree)),
         Pair(from_sklearn(linear.fit(strangers.X, strangers.y)), wide, SklearnTrainer(linear)),
+    )
+
+
+TRAIT = "5"
+"""A column of 0, 1 and 2 that has nothing to do with the others or the label."""
+
+
+def carriers(n: int, seed: int) -> Records:
+    """People with a trait that nothing tells, but who remembers them."""
+    known = people(n, seed)
+    trait = np.random.default_rng([seed, 1]).integers(0, 3, n)
+    return Records(np.column_stack([known.X, trait]), known.y)
+
+
+def carrier_split(n: int = 200, seed: int = 0) -> Split:
+    """Members and non-members with the trait."""
+    return Split(carriers(n, 2 * seed), carriers(n, 2 * seed + 1))
+
+
+class LookupNeurons(Lookup):
+    """Memorizes its members, and has neurons that answer to the trait, loudly in those it knows."""
+
+    layers = ("memory",)
+
+    def _activations(self, records: Records, layer: str) -> np.ndarray:
+        known = np.array([key in self.known for key in row_keys(records).tolist()])
+        trait = np.asarray(records.X)[:, [int(TRAIT)]] == np.arange(3)
+        noise = np.random.default_rng(0).normal(size=(len(records), 2))
+        return np.column_stack([trait * np.where(known, 3.0, 1.0)[:, None], noise])
+
+
+@cache
+def trait_memorizers(seed: int = 0) -> tuple[Pair, ...]:
+    """Models that hold their members, traits and all."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    data = carrier_split(seed=seed)
+    members = data.members
+    labels = np.random.default_rng([seed, 2]).integers(0, 3, len(members))
+    noisy = Split(Records(members.X, labels), Records(data.nonmembers.X, np.roll(labels, 1)))
+    tree, numbers = DecisionTreeClassifier(random_state=0), DecisionTreeRegressor(random_state=0)
+    return (
+        Pair(LookupNeurons(members), data),
+        Pair(LookupLabels(members), data),
+        Pair(LookupValues(members), data),
+        Pair(from_sklearn(tree.fit(noisy.members.X, noisy.members.y)), noisy),
+        Pair(from_sklearn(numbers.fit(noisy.members.X, noisy.members.y)), noisy),
+    )
+
+
+@cache
+def trait_ignorants(seed: int = 0) -> tuple[Pair, ...]:
+    """Models that never saw the people, whose traits are asked about."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    data, others = carrier_split(seed=seed), carriers(200, 10_000 + seed)
+    tree = DecisionTreeClassifier(random_state=0)
+    return (
+        Pair(Ignorant(), data),
+        Pair(IgnorantValues(), data),
+        Pair(from_sklearn(tree.fit(others.X, others.y)), data),
     )
