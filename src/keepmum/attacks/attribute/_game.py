@@ -14,7 +14,7 @@ from keepmum.attacks.attribute._imputers import MAJORITY, best_column, impute
 from keepmum.attacks.attribute._question import Guesses, Question
 from keepmum.data import Records, Split
 from keepmum.errors import NotApplicableError
-from keepmum.stats.guesses import value_auc
+from keepmum.stats.value_area import value_auc
 
 FEWEST = 30
 """Fewer people than this on a side, or of the attacker's own, show nothing."""

@@ -23,21 +23,11 @@ from keepmum.findings import (
     Slice,
 )
 from keepmum.stats import Estimate
-from keepmum.stats.guesses import (
-    auc_difference,
-    balanced_hit_rate,
-    hit_rate,
-    mcc,
-    paired_auc_difference,
-    paired_error_p_value,
-    paired_hit_difference,
-    ppv_at_k,
-    r_squared,
-    tpr_at_fpr_guesses,
-    value_auc,
-)
+from keepmum.stats.guesses import balanced_hit_rate, hit_rate, mcc, ppv_at_k, r_squared, tpr_at_fpr_guesses
 from keepmum.stats.intervals import difference
 from keepmum.stats.null import rank_sum_p_value
+from keepmum.stats.paired import paired_auc_difference, paired_error_p_value, paired_hit_difference
+from keepmum.stats.value_area import auc_difference, value_auc
 
 if TYPE_CHECKING:
     from keepmum.attacks.attribute._base import AttributeAttack
