@@ -18,7 +18,7 @@ def check_confidence(confidence: float) -> None:
         raise ConfigError(f"expected a confidence between 0 and 1, as in 0.95, got {confidence}")
 
 
-def _check_counts(successes: int, trials: int) -> None:
+def _check_counts(successes: float, trials: int) -> None:
     if not 0 <= successes <= trials or trials < 1:
         raise DataError(f"expected 0 … n successes in n > 0 trials, got {successes} in {trials}")
 
@@ -63,7 +63,7 @@ def proportion_high(successes: int, trials: int, error: float) -> float:
     return 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - error))
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
+def wilson(successes: float, trials: int, confidence: float = 0.95) -> Estimate:
     """Score interval of a proportion: its *mean* coverage over all proportions is close to ``confidence``.
 
     At single proportions near 0 or 1 it covers less (0.91 where half a success is expected, 0.84 at 0.17); where a
