@@ -32,6 +32,28 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "smallest_leaf": "Training people in the smallest leaf of any tree that was looked at.",
         "accuracy": "Share of the members whose label the model tells. Its control is that of the non-members.",
         "gap": "Accuracy on members minus accuracy on non-members. 0 is no difference.",
+        "attribute_auc": "How often the value that a person has gets more belief for them than for a person who has "
+        "another, mean over values by their share. 0.5 is guessing.",
+        "hit_rate": "Share of people whose hidden attribute is guessed right.",
+        "balanced_hit_rate": "Share guessed right within each value, mean over values. One divided by their number is "
+        "guessing.",
+        "mcc": "Correlation of guessed and true values (Matthews, Gorodkin). 0 is guessing.",
+        "hit_rate_of_surest": "Share guessed right among the people of whom the attack is surest: a tenth of all, up "
+        "to 100.",
+        "attribute_tpr_at_fpr_0.01": "Share of people with the rarest value found while 1 % of the others are wrongly "
+        "taken for them. 0.01 is guessing.",
+        "within_tolerance": "Share of people whose hidden number is guessed close enough.",
+        "r_squared": "Share of the variance of a hidden number that the guesses explain. 0 is the same guess for "
+        "everybody; below 0 is worse.",
+        "advantage_over_imputation": "attribute_auc (of numbers, within_tolerance) minus that of the best guess "
+        "without the model, on the same people. 0 is nothing beyond imputation.",
+        "advantage_over_nonmembers": "attribute_auc (of numbers, within_tolerance) on members minus that on "
+        "non-members. 0 is no difference.",
+        "recovered_share": "Share of missing rows recovered closely in every column. 0 is none.",
+        "median_error": "Median error of what was reconstructed, in standard deviations of the worst column: less is "
+        "closer.",
+        "noise_that_stops_it": "Noise on the coefficients at which reconstruction is no better than a guess: more is "
+        "more exposed.",
         "duplicate_share": "Share of the members whose record also stands among the non-members.",
     }
 )
@@ -208,6 +230,7 @@ def _outcome(word: str) -> Outcome:
 
 
 _MEASURED = frozenset({Outcome.LEAK, Outcome.NO_LEAK_FOUND, Outcome.INCONCLUSIVE})
+_STRENGTH = ("auc", "attribute_auc", "within_tolerance")
 _UNPLAYED = frozenset({Outcome.SKIPPED, Outcome.ERROR, Outcome.INCONCLUSIVE})
 
 
@@ -223,7 +246,8 @@ def _broken(report: Report, policy: Policy) -> Iterator[str]:
 
 def _strength(finding: Finding) -> float:
     """What is in the model comes first, then the attacks that are surely strongest."""
-    return finding.metrics["auc"].low if "auc" in finding.metrics else 1.0
+    shown = next((finding.metrics[name] for name in _STRENGTH if name in finding.metrics), None)
+    return 1.0 if shown is None else shown.low
 
 
 def _unclear(report: Report, policy: Policy) -> Iterator[str]:

@@ -34,3 +34,9 @@ def leaky(sample: ModuleType) -> Report:
 def tight(sample: ModuleType) -> Report:
     """A model that generalizes."""
     return sample.tight()
+
+
+@pytest.fixture(scope="session")
+def asked(sample: ModuleType) -> Report:
+    """The forest that memorized, asked about hidden attributes."""
+    return sample.asked()

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from keepmum.errors import NotResolvableError
-from keepmum.findings import Check, Coverage, Curve, ExposedGroup, Exposure, Finding, Outcome, Played, Slice, Trait
+from keepmum.findings import (
+    NOTHING_BEYOND_IMPUTATION,
+    POPULATION_LEVEL,
+    RECORD_LEVEL,
+    Check,
+    Coverage,
+    Curve,
+    ExposedGroup,
+    Exposure,
+    Finding,
+    HiddenAttribute,
+    Outcome,
+    Played,
+    Slice,
+    Trait,
+)
 from keepmum.report import Report
 from keepmum.stats import Estimate
 from keepmum.stats.epsilon import epsilon_lower_bound
@@ -207,6 +223,106 @@ def tight() -> Report:
         found + per_class + structural(False),
         "LogisticRegression",
         Exposure(16, PEOPLE, reason="the shadow models are not like the target."),
+    )
+
+
+@cache
+def asked() -> Report:
+    """The leaky forest, asked about three hidden attributes: one leaks, one is a number, one is in doubt."""
+    marital = (
+        guess("marital-status", "confidence-prior", RECORD_LEVEL, (0.928, 0.718, 0.596), (0.91, 0.70, 0.62), 1e-6),
+        guess("marital-status", "lomia", POPULATION_LEVEL, (0.781, 0.718, 0.777), (0.75, 0.70, 0.74), 0.4),
+        guess("marital-status", "fredrikson", NOTHING_BEYOND_IMPUTATION, (0.655, 0.718, 0.625), (0.66, 0.70, 0.65), 1),
+        guess("marital-status", "output-inversion", POPULATION_LEVEL, (0.99, 0.718, 0.99), (0.97, 0.70, 0.97), None),
+        Finding(
+            "attribute/neuron-correlation:marital-status",
+            "attribute",
+            Outcome.NOT_APPLICABLE,
+            reason="needs gradients, this target offers scores",
+        ),
+    )
+    dose = (guess("dose", "fredrikson", NOTHING_BEYOND_IMPUTATION, (0.42, 0.44, 0.41), (0.31, 0.33, 0.30), 0.7),)
+    doubt = guess("race", "csmia", "", (0.7, 0.6, 0.6), (0.9, 0.85, 0.86), 0.01)
+    race = (replace(doubt, outcome=Outcome.INCONCLUSIVE, reason="the split leaks, not the model. AUC 0.7"),)
+    found = leaky()
+    attributes = (
+        described("marital-status", False, (0.5, 0.66, 0.70, 0.718), (0.48, 0.61, 0.68, 0.70)),
+        described("dose", True, (0.3, 0.37, 0.43, 0.44), (0.0, 0.2, 0.32, 0.33)),
+        described("race", False, (0.5, 0.55, 0.58, 0.6), (0.85, 0.85, 0.85, 0.85)),
+    )
+    played = tuple(Played(f.id, "executed") for f in marital + dose + race if f.metrics)
+    return replace(
+        found,
+        findings=found.findings + marital + dose + race,
+        attributes=attributes,
+        coverage={**found.coverage, "attribute": Coverage("attribute", "executed", attacks=played)},
+    )
+
+
+def near(value: float, half: float = 0.02) -> Estimate:
+    """A value between 0 and 1 with its interval."""
+    return Estimate(value, max(-1.0, value - half), min(1.0, value + half))
+
+
+def guess(hidden, technique, verdict, strong, right, p_value) -> Finding:
+    """An attack on a hidden attribute; numbers are those of the attack, the imputation, people it never saw."""
+    first, second = ("within_tolerance", "r_squared") if hidden == "dose" else ("attribute_auc", "hit_rate")
+    sides = [{first: near(a), second: near(b)} for a, b in zip(strong, right, strict=True)]
+    if first == "attribute_auc":
+        for side, value in zip(sides, right, strict=True):
+            side |= {"balanced_hit_rate": near(value - 0.1), "mcc": near(value - 0.3)}
+            side |= {"hit_rate_of_surest": near(min(0.95, value + 0.1)), "attribute_tpr_at_fpr_0.01": near(value / 3)}
+    gains = {
+        "advantage_over_imputation": near(strong[0] - strong[1], 0.03),
+        "advantage_over_nonmembers": near(strong[0] - strong[2], 0.03),
+    }
+    shares = [near(share, 0.05) for share in (right if first == "attribute_auc" else strong)]
+    names = ("hit_rate", "imputation_hit_rate", "nonmembers_hit_rate")
+    groups = (
+        Slice("class", "<=50K", 1512, 1508, dict(zip(names, shares, strict=True))),
+        Slice("class", ">50K", 488, 492, dict(zip(names, shares, strict=True))),
+        Slice("native-country", "Holand-Netherlands", 1, 0),
+    )
+    said = [round(100 * share.value) for share in shares]
+    return Finding(
+        id=f"attribute/{technique}:{hidden}",
+        family="attribute",
+        outcome=Outcome.LEAK if verdict == RECORD_LEVEL else Outcome.NO_LEAK_FOUND,
+        access="scores",
+        queries=28000,
+        metrics={**sides[0], **gains},
+        baseline=sides[1],
+        control=sides[2],
+        p_value=p_value,
+        adjusted_p_value=None if p_value is None else min(1.0, 12 * p_value),
+        explanation=(
+            f"Of 100 people whose record the model was trained on, the attack guesses {hidden} right for {said[0]}; of "
+            f"100 people whom the model never saw, for {said[2]}. Without the model, {said[1]} of the 100 are guessed "
+            "right from what is known of them anyway."
+        ),
+        slices=groups,
+        references=("doi:10.1145/2810103.2813677",),
+        subject=hidden,
+        verdict=verdict,
+    )
+
+
+def described(name, continuous, strong, right) -> HiddenAttribute:
+    """An attribute with four imputations, the last of them the best."""
+    first, second = ("within_tolerance", "r_squared") if continuous else ("attribute_auc", "hit_rate")
+    names = ("majority", "best single column", "logistic, few people", "boosting, many people, with the label")
+    return HiddenAttribute(
+        name=name,
+        columns=(name,),
+        values=12 if continuous else 7,
+        continuous=continuous,
+        tolerance=8.44 if continuous else 0.0,
+        known=("age", "education", "hours-per-week"),
+        members=PEOPLE,
+        nonmembers=PEOPLE,
+        imputations={n: {first: near(a), second: near(b)} for n, a, b in zip(names, strong, right, strict=True)},
+        best=names[-1],
+        column="age",
     )
 
 

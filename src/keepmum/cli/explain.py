@@ -16,9 +16,9 @@ from keepmum.errors import ConfigError
 
 OUTCOMES: Mapping[str, str] = MappingProxyType(
     {
-        "leak": "Members are told from others better than chance allows, after paying for all attacks of the audit "
-        "(Holm, 5 %). How strong the leak is, the metrics say.",
-        "no_leak_found": "The attack did not tell members from others better than chance allows. A leak smaller than "
+        "leak": "Members are told from others, or what is hidden of them is guessed, better than chance allows, after "
+        "paying for all attacks of the audit (Holm, 5 %). How strong the leak is, the metrics say.",
+        "no_leak_found": "The attack did no better on members than chance allows. A leak smaller than "
         "the stated power, or one that another attack would find, may be there: absence of evidence is all that a test "
         "shows.",
         "inconclusive": "The numbers cannot be believed or cannot decide: too few people, or a split that can be told "
@@ -33,13 +33,16 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
 def explain(
     word: Annotated[
         str,
-        Parameter(name="ID", help="Attack (membership/loss), outcome (inconclusive), metric (auc) or policy (tre)."),
+        Parameter(
+            name="ID",
+            help="Attack (membership/loss), outcome (leak), verdict (record-level), metric (auc) or policy (tre).",
+        ),
     ],
     /,
     *,
     common: Options = DEFAULTS,
 ) -> int:
-    """Explain an attack, an outcome, a metric or a policy."""
+    """Explain an attack, an outcome, a verdict, a metric or a policy."""
     entry = _entry(word)
     terminal = common.terminal
     for name, value in entry.items():
@@ -60,6 +63,7 @@ def _entry(word: str) -> dict[str, Any]:
     """
     from keepmum.attacks import attack_classes
     from keepmum.policy import METRICS, POLICIES
+    from keepmum.report._words import VERDICTS
     from keepmum.settings import did_you_mean
 
     attacks = {cls.id: cls for cls in attack_classes()}
@@ -71,11 +75,13 @@ def _entry(word: str) -> dict[str, Any]:
         return _attack(attacks[name])
     if word in OUTCOMES:
         return {"id": word, "kind": "outcome of a finding", "text": OUTCOMES[word]}
+    if word in VERDICTS:
+        return {"id": word, "kind": "verdict of a finding", "text": VERDICTS[word]}
     if word in METRICS:
         return {"id": word, "kind": "metric", "text": METRICS[word]}
     if word in POLICIES:
         return {"id": word, "kind": "policy", "text": POLICIES[word].describe()}
-    near = did_you_mean(word, [*attacks, *short, *OUTCOMES, *METRICS, *POLICIES])
+    near = did_you_mean(word, [*attacks, *short, *OUTCOMES, *VERDICTS, *METRICS, *POLICIES])
     raise ConfigError(
         f"nothing is called {word!r}{f'; did you mean {near}?' if near else ': see keepmum list attacks'}"
     )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def frame(report: Report) -> pd.DataFrame:
     """One row a finding.
 
-    Columns: ``id``, ``family``, ``outcome``, ``access``, ``queries``, ``p_value``, ``adjusted_p_value``; each metric
+    Columns: ``id``, ``family``, ``outcome``, ``access``, ``queries``, ``p_value``, ``adjusted_p_value``,
+    ``subject`` and ``verdict``, which are empty for findings about records; each metric
     as ``auc``, ``auc_low``, ``auc_high``; its ``baseline_auc`` and ``control_auc`` where there are any;
     ``explanation`` and ``reason`` last. Metrics that were not measured are missing values.
     """
@@ -30,6 +31,8 @@ def frame(report: Report) -> pd.DataFrame:
             "queries": finding.queries,
             "p_value": finding.p_value,
             "adjusted_p_value": finding.adjusted_p_value,
+            "subject": finding.subject,
+            "verdict": finding.verdict,
         }
         for name in metric_names(report):
             for prefix, numbers in (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from keepmum.report import _svg, _view, plots
+from keepmum.report import _hidden, _svg, _view, plots
 from keepmum.report import _words as words
 from keepmum.report._report import Report
 from keepmum.report.compare import compare
@@ -35,6 +35,7 @@ def render(report: Report) -> str:
         roc=_svg.roc_svg(report),
         rates=_svg.rates_svg(report),
         histograms=histograms,
+        hidden=_hidden.parts(report),
         exposed=_svg.exposure_svg(report.exposure),
     )
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from keepmum.findings import Finding, Outcome
 from keepmum.report._report import Report
-from keepmum.report._words import METRICS, OUTCOMES, metric_label, metric_text, ordered
+from keepmum.report._words import METRICS, metric_label, metric_text, ordered, said
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -44,8 +44,8 @@ def _case(suite: ElementTree.Element, finding: Finding) -> None:
     refused = [f"{metric_label(name)}: {why}" for name, why in ordered(finding.refused, METRICS)]
     kind = _kind(finding.outcome)
     if kind:
-        said = finding.reason or finding.explanation
-        message = f"{OUTCOMES[finding.outcome]}: {said}" if said else OUTCOMES[finding.outcome]
+        why = finding.reason or finding.explanation
+        message = f"{said(finding)}: {why}" if why else said(finding)
         told = ElementTree.SubElement(case, kind, message=_clean(message))
         if kind != "skipped":
             told.set("type", finding.outcome.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from keepmum.findings import FAMILIES, Finding
+from keepmum.report import _hidden
 from keepmum.report._report import Report
 from keepmum.report._words import (
     CHECKS,
@@ -17,9 +18,11 @@ from keepmum.report._words import (
     consequence,
     exposure_line,
     family_question,
+    general,
     metric_text,
     ordered,
     p_text,
+    said,
     seen,
 )
 
@@ -33,14 +36,17 @@ def markdown(report: Report) -> str:
     lines += [_text(meaning), ""] if meaning else []
     return (
         "\n".join(
-            [*lines, *_measured(report), *_exposure(report), *_instrument(report), *_coverage(report), *_limits(report)]
+            [
+                *(*lines, *_measured(report), *_exposure(report), *_attributes(report)),
+                *(*_instrument(report), *_coverage(report), *_limits(report)),
+            ]
         )
         + "\n"
     )
 
 
 def _measured(report: Report) -> list[str]:
-    findings = [f for f in by_strength(report.findings) if f.outcome in MEASURED]
+    findings = [f for f in by_strength(general(report.findings)) if f.outcome in MEASURED]
     if not findings:
         return ["No attack was measured.", ""]
     head = [
@@ -54,7 +60,7 @@ def _measured(report: Report) -> list[str]:
     ]
     rows = [_row(head), _row(["---"] * len(head))]
     rows += [
-        _row([_text(finding.id), OUTCOMES[finding.outcome], *_numbers(finding), p_text(finding.adjusted_p_value)])
+        _row([_text(finding.id), said(finding), *_numbers(finding), p_text(finding.adjusted_p_value)])
         for finding in findings
     ]
     return ["### What was measured", "", *rows, ""]
@@ -73,6 +79,31 @@ def _numbers(finding: Finding) -> list[str]:
 def _exposure(report: Report) -> list[str]:
     line = exposure_line(report)
     return [f"**Who is most exposed.** {_text(line)}", ""] if line else []
+
+
+def _attributes(report: Report) -> list[str]:
+    lines = []
+    for part in _hidden.parts(report):
+        lines += [f"### Hidden attribute: {_text(part.name)} ({_text(part.said)})", ""]
+        lines += [_text(f"{part.sentence} {part.meaning}"), ""]
+        strength = "close enough" if part.metric == "within_tolerance" else "AUC"
+        head = ["attack", "verdict", strength, "imputation", "never saw", "beyond imputation", "beyond never saw"]
+        rows = [_row([*head, "adj. p"]), _row(["---"] * (len(head) + 1))]
+        rows += [_attack(row, part.metric) for row in (*part.rows, *part.aside)]
+        lines += [*rows, ""] if len(rows) > 2 else []
+        names = ", ".join(row.name for row in part.aside)
+        lines += [
+            f"{_text(names)}: read off the answer about the true record; no leakage of training data.",
+            "",
+        ] * bool(names)
+    return lines
+
+
+def _attack(row: _hidden.Row, metric: str) -> str:
+    sides = (row.finding.metrics, row.finding.baseline, row.finding.control)
+    numbers = [metric_text(metric, side[metric]) if metric in side else "–" for side in sides]
+    gains = [f"{gain.value} {gain.interval}" if gain.value else "–" for _, _, gain in row.beyond]
+    return _row([_text(row.name), said(row.finding), *numbers, *gains, row.p or "–"])
 
 
 def _instrument(report: Report) -> list[str]:

@@ -11,7 +11,16 @@ from urllib.parse import quote
 
 from keepmum.findings import Finding, Outcome
 from keepmum.report._report import Report
-from keepmum.report._words import EVIDENCE, OUTCOMES, family_question, metric_text, model_name, split_id
+from keepmum.report._words import (
+    EVIDENCE,
+    family_question,
+    metric_label,
+    metric_text,
+    model_name,
+    primary,
+    said,
+    split_id,
+)
 
 LEVELS: Mapping[Outcome, str] = {Outcome.LEAK: "error", Outcome.INCONCLUSIVE: "warning"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -62,9 +71,11 @@ def _rule(finding: Finding) -> dict[str, Any]:
 
 
 def _result(report: Report, finding: Finding, place: str) -> dict[str, Any]:
-    said = [finding.explanation, finding.reason]
-    said += [f"AUC {metric_text('auc', finding.metrics['auc'])}."] if "auc" in finding.metrics else []
-    text = " ".join(part for part in said if part) or OUTCOMES[finding.outcome]
+    told, metric = [finding.explanation, finding.reason], primary(finding)
+    told += [f"{metric_label(metric)} {metric_text(metric, finding.metrics[metric])}."] if metric else []
+    told += [f"Verdict: {finding.verdict}."] if finding.verdict else []
+    text = " ".join(part for part in told if part) or said(finding)
+    kind = {"subject": finding.subject, "verdict": finding.verdict}
     print_of = hashlib.sha256(f"{finding.id}\0{place}".encode()).hexdigest()
     return {
         "ruleId": finding.id,
@@ -73,4 +84,5 @@ def _result(report: Report, finding: Finding, place: str) -> dict[str, Any]:
         "message": {"text": text},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": place}, "region": {"startLine": 1}}}],
         "partialFingerprints": {"keepmumFinding/v1": print_of},
+        **({"properties": kind} if finding.subject or finding.verdict else {}),
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from keepmum.findings import Finding, Outcome
+from keepmum.report import _hidden
 from keepmum.report import _words as words
 from keepmum.report._report import Report
 from keepmum.report._view import check_result, coverage
@@ -48,6 +49,7 @@ def print_report(report: Report, console: Console) -> None:
     if words.exposure_line(report):
         console.print(Text.assemble(("Most exposed  ", "bold"), words.exposure_line(report)))
         console.print()
+    _print_hidden(report, console)
     _print_pairs(console, "Instrument", _instrument(report))
     _print_pairs(console, "Coverage", _coverage(report))
     console.print(Text.assemble(("Next  ", "bold"), NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])))
@@ -57,7 +59,8 @@ def print_report(report: Report, console: Console) -> None:
 def _print_tables(report: Report, console: Console) -> None:
     from rich.text import Text
 
-    measured = [f for f in words.by_strength(report.findings) if f.outcome in words.MEASURED]
+    findings = words.general(report.findings)
+    measured = [f for f in words.by_strength(findings) if f.outcome in words.MEASURED]
     ranked = [f for f in measured if "auc" in f.metrics]
     if ranked:
         console.print(findings_table(ranked))
@@ -65,17 +68,60 @@ def _print_tables(report: Report, console: Console) -> None:
         console.print()
     for finding in [f for f in measured if f not in ranked]:
         console.print(_line(finding, finding.reason or finding.explanation))
-    for finding in report.findings:
+    for finding in findings:
         if finding.outcome not in words.MEASURED:
             console.print(_line(finding, finding.reason))
-    if len(ranked) < len(report.findings):
+    if len(ranked) < len(findings):
         console.print()
+
+
+def _print_hidden(report: Report, console: Console) -> None:
+    """Of each hidden attribute its verdict, what that means, and every attack on it."""
+    from rich.text import Text
+
+    _, quoted = words.consequence(report)
+    for part in _hidden.parts(report):
+        style = STYLES.get(part.outcome, "dim")
+        told = [part.sentence] if part.sentence not in ("", quoted) else []
+        console.print(Text.assemble((f"Hidden: {part.name}", "bold"), "  ", (part.said, style)))
+        console.print(Text(" ".join([*told, part.meaning])))
+        if part.rows or part.aside:
+            console.print(attribute_table(part))
+        for row in part.aside:
+            said = "reads it off the answer about the true record, of whomever: no leakage of training data."
+            console.print(Text(f"* {row.name} {said}", style="dim"))
+        for finding in part.missing:
+            console.print(_line(finding, finding.reason))
+        console.print()
+
+
+def attribute_table(part: _hidden.Part) -> Table:
+    """Attacks on a hidden attribute: on the people at risk, by the best imputation, on people it never saw."""
+    strength = "close enough [95 %]" if part.metric == "within_tolerance" else "AUC [95 %]"
+    table = _table("attack", "verdict", strength, "imputed", "never saw", *([] if _number(part) else ["right"]))
+    for row in (*part.rows, *part.aside):
+        f = row.finding
+        value = words.metric_text(part.metric, f.metrics[part.metric]) if part.metric in f.metrics else "-"
+        sides = [
+            words.metric_value(part.metric, side[part.metric]) if part.metric in side else "-"
+            for side in (f.baseline, f.control)
+        ]
+        right = [] if _number(part) else [row.right[0][1].value if row.right else "-"]
+        name = _plain(f"{row.name} *" if row in part.aside else row.name)
+        verdict = f.verdict or words.OUTCOMES[f.outcome]
+        table.add_row(name, _styled(verdict, f.outcome), _plain(value), *sides, *right)
+    return table
+
+
+def _number(part: _hidden.Part) -> bool:
+    """Whether the attribute is a number, of which the share guessed right is the strength itself."""
+    return part.metric == "within_tolerance"
 
 
 def _line(finding: Finding, said: str) -> Text:
     from rich.text import Text
 
-    outcome = (words.OUTCOMES[finding.outcome], STYLES.get(finding.outcome, "dim"))
+    outcome = (words.said(finding), STYLES.get(finding.outcome, "dim"))
     return Text.assemble((finding.id, "bold"), "  ", outcome, f": {said}" if said else "")
 
 
@@ -111,8 +157,10 @@ def _table(*columns: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for column in columns:
-        left = column in ("attack", "model", "outcome")
-        table.add_column(_plain(column), justify="left" if left else "right", no_wrap=not left, overflow="fold")
+        left = column in ("attack", "model", "outcome", "verdict")
+        least = len("population-level") if column == "verdict" else None
+        side: Literal["left", "right"] = "left" if left else "right"
+        table.add_column(_plain(column), justify=side, no_wrap=not left, overflow="fold", min_width=least)
     return table
 
 
@@ -121,7 +169,13 @@ def _named(finding: Finding) -> tuple[Text, Text]:
 
     technique, variant = words.split_id(finding.id)
     name = Text(f"{technique}, {variant}" if variant else technique)
-    return name, Text(words.OUTCOMES[finding.outcome], style=STYLES.get(finding.outcome, "dim"))
+    return name, _styled(words.OUTCOMES[finding.outcome], finding.outcome)
+
+
+def _styled(text: str, outcome: Outcome) -> Text:
+    from rich.text import Text
+
+    return Text(text, style=STYLES.get(outcome, "dim"))
 
 
 def _plain(text: str) -> Text:

@@ -18,10 +18,27 @@ FEWER_GROUPS = 8
 
 @dataclass(frozen=True)
 class Axis:
-    """The AUC axis of a page's tables."""
+    """The axis of a page's bars.
+
+    Attributes:
+      low: Left end.
+      high: Right end.
+      label: What it measures.
+      chance: Where the dashed line stands, or None.
+      meaning: What reaches the dashed line.
+    """
 
     low: float = 0.4
     high: float = 1.0
+    label: str = "AUC"
+    chance: float | None = 0.5
+    meaning: str = "guessing"
+
+    @property
+    def words(self) -> str:
+        """The axis for those who read the caption."""
+        ends = f"axis from {self.low} to {self.high}"
+        return ends if self.chance is None else f"{ends}, dashed at {self.chance:.2g}: {self.meaning}"
 
     def place(self, value: float) -> float:
         """Where a value stands, in percent of the axis; outside values stand at its ends."""
@@ -35,14 +52,19 @@ def axis(*reports: Report) -> Axis:
 
 
 def _axis(aucs: Sequence[Estimate]) -> Axis:
-    highest, lowest = (max((a.high for a in aucs), default=1.0), min((a.low for a in aucs), default=0.4))
-    ends = [n / 10 for n in range(11)]
-    return Axis(max(v for v in ends if v <= min(lowest, 0.4)), min(v for v in ends if v >= max(highest, 0.6)))
+    return Axis(*ends(aucs))
+
+
+def ends(shown: Sequence[Estimate]) -> tuple[float, float]:
+    """The ends of an axis from 0 to 1, in tenths, that holds all intervals and what guessing reaches."""
+    highest, lowest = (max((e.high for e in shown), default=1.0), min((e.low for e in shown), default=0.4))
+    tenths = [n / 10 for n in range(11)]
+    return max(v for v in tenths if v <= min(lowest, 0.4)), min(v for v in tenths if v >= max(highest, 0.6))
 
 
 @dataclass(frozen=True)
 class Bar:
-    """An interval on the AUC axis, in percent of its width."""
+    """An interval on an axis, in percent of its width."""
 
     kind: str
     value: float
@@ -114,16 +136,17 @@ class Footnotes:
         return self.texts[text]
 
 
-def bars(finding: Finding | Slice, on: Axis) -> tuple[Bar, ...]:
-    """AUC of attack, baseline and control, as far as there are any."""
+def bars(finding: Finding | Slice, on: Axis, metric: str = "auc") -> tuple[Bar, ...]:
+    """A metric of attack, baseline and control, as far as there are any."""
     sides = [("attack", finding.metrics)]
     if isinstance(finding, Finding):
         sides += [("baseline", finding.baseline), ("control", finding.control)]
-    return tuple(_bar(kind, numbers["auc"], on) for kind, numbers in sides if "auc" in numbers)
+    return tuple(bar(kind, numbers[metric], on) for kind, numbers in sides if metric in numbers)
 
 
-def _bar(kind: str, auc: Estimate, on: Axis) -> Bar:
-    return Bar(kind, *(on.place(v) for v in (auc.value, auc.low, auc.high)))
+def bar(kind: str, shown: Estimate, on: Axis) -> Bar:
+    """An estimate on an axis."""
+    return Bar(kind, *(on.place(v) for v in (shown.value, shown.low, shown.high)))
 
 
 def cell(numbers: Mapping[str, Estimate], name: str) -> Cell:
@@ -135,19 +158,21 @@ def cell(numbers: Mapping[str, Estimate], name: str) -> Cell:
 
 def rows(report: Report, notes: Footnotes, on: Axis) -> list[Row]:
     """Findings measured by their AUC or refused it, strongest first."""
-    return [row(f, notes, on) for f in words.by_strength(report.findings) if f.outcome in words.MEASURED and _ranked(f)]
+    return [row(f, notes, on) for f in _measured(report) if _ranked(f)]
 
 
 def checks(report: Report, notes: Footnotes, on: Axis) -> list[Row]:
     """Findings measured in other numbers."""
-    return [
-        row(f, notes, on) for f in words.by_strength(report.findings) if f.outcome in words.MEASURED and not _ranked(f)
-    ]
+    return [row(f, notes, on) for f in _measured(report) if not _ranked(f)]
 
 
 def unmeasured(report: Report) -> list[Finding]:
     """Findings without a measurement, each with its reason."""
-    return [f for f in report.findings if f.outcome not in words.MEASURED]
+    return [f for f in words.general(report.findings) if f.outcome not in words.MEASURED]
+
+
+def _measured(report: Report) -> list[Finding]:
+    return [f for f in words.by_strength(words.general(report.findings)) if f.outcome in words.MEASURED]
 
 
 def _ranked(finding: Finding) -> bool:
@@ -191,7 +216,7 @@ def _refusable(finding: Finding, name: str, notes: Footnotes) -> Cell:
 def groupings(report: Report) -> list[Grouping]:
     """Results within groups, column by column; the finding with most to say first."""
     worst = words.headline(report)
-    ranked = [f for f in words.by_strength(report.findings) if f.slices]
+    ranked = [f for f in words.by_strength(words.general(report.findings)) if f.slices]
     ranked.sort(key=lambda f: worst is None or f.id != worst.id)
     on = _axis([s.metrics["auc"] for f in ranked for s in f.slices if "auc" in s.metrics])
     columns = dict.fromkeys(s.column for f in ranked for s in f.slices)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from keepmum.findings import FAMILIES, Check, Finding, Outcome, Trait
+from keepmum.findings import (
+    CLASS_LEVEL,
+    FAMILIES,
+    NOTHING_BEYOND_IMPUTATION,
+    NOTHING_BEYOND_PRIOR,
+    POPULATION_LEVEL,
+    RECORD_LEVEL,
+    Check,
+    Finding,
+    Outcome,
+    Trait,
+)
 from keepmum.report._report import Report
 from keepmum.stats import Estimate
 
@@ -32,8 +43,39 @@ METRICS: Mapping[str, str] = {
     "balanced_accuracy": "balanced accuracy",
     "precision": "right among the accused",
     "epsilon_lower_bound": "epsilon, lower bound",
+    "attribute_auc": "AUC of the guessed value",
+    "within_tolerance": "guessed close enough",
+    "hit_rate": "guessed right",
+    "balanced_hit_rate": "guessed right, each value counted alike",
+    "mcc": "Matthews correlation",
+    "r_squared": "R²",
+    "hit_rate_of_surest": "right among the surest guesses",
+    "attribute_tpr_at_fpr_0.01": "rarest value found at 1 % false alarms",
+    "advantage_over_imputation": "beyond imputation",
+    "advantage_over_nonmembers": "beyond people it never saw",
+    "recovered_share": "rows recovered",
+    "median_error": "median error",
+    "noise_that_stops_it": "noise that stops it",
+    "accuracy_without_noise": "accuracy without that noise",
+    "accuracy_with_noise": "accuracy with that noise",
 }
 TPRS: Mapping[str, str] = {"tpr_at_fpr_0.1": "10 %", "tpr_at_fpr_0.01": "1 %", "tpr_at_fpr_0.001": "0.1 %"}
+PRIMARY = ("auc", "attribute_auc", "within_tolerance")
+"""How strong an attack is; a finding holds at most one of these."""
+
+ATTRIBUTE = "attribute"
+"""The family whose findings have a section of their own."""
+VERDICTS: Mapping[str, str] = {
+    RECORD_LEVEL: "The model remembers people it was trained on: the attack does better on them than anyone does "
+    "without the model, and better than on people whom the model never saw.",
+    POPULATION_LEVEL: "Whoever can ask the model learns more than without it, about anyone: that the attack does "
+    "better on the people it was trained on was not shown.",
+    NOTHING_BEYOND_IMPUTATION: "What the attack guesses can be guessed without the model, from what is known anyway: "
+    "that the model adds to this correlation was not shown.",
+    CLASS_LEVEL: "The model shows what people of a class are like; that it shows one of them was not shown.",
+    NOTHING_BEYOND_PRIOR: "What the attack shows can be shown without the model, from people of the same kind.",
+}
+"""What each kind of leakage means."""
 
 TRAITS: Mapping[str, tuple[str, str]] = {
     "label_doubted": (
@@ -116,7 +158,9 @@ def split_id(attack: str) -> tuple[str, str]:
 def is_rate(name: str) -> bool:
     """Whether a metric reads best in percent."""
     return (
-        name.startswith(("tpr_at_fpr", "share_")) or name.endswith("_share") or name in ("precision", "accuracy", "gap")
+        name.startswith(("tpr_at_fpr", "attribute_tpr_at_fpr", "share_", "hit_rate", "accuracy"))
+        or name.endswith(("_share", "_hit_rate"))
+        or name in ("precision", "gap", "within_tolerance")
     )
 
 
@@ -207,20 +251,35 @@ def headline(report: Report) -> Finding | None:
     """The finding that says most: the worst leak, else the strongest of the others that were measured.
 
     The one that the verdict quotes, if it quotes one. Else ordered by what an accusation is worth at least, then by
-    the lower end of the AUC.
+    the lower end of the AUC; guesses of hidden attributes come after accusations.
     """
     measured = [f for f in report.findings if f.outcome in MEASURED and (f.metrics or f.explanation)]
     said = [f for f in measured if f.explanation and f.explanation in report.verdict]
     if said:
         return said[0]
     leaks = [f for f in measured if f.outcome == Outcome.LEAK]
-    return max(leaks or measured, key=lambda f: (_low(f, "precision"), _low(f, "auc")), default=None)
+    return max(leaks or measured, key=lambda f: (*(_low(f, n) for n in ("precision", *PRIMARY)),), default=None)
 
 
-def by_strength(findings: tuple[Finding, ...]) -> list[Finding]:
+def by_strength(findings: Sequence[Finding]) -> list[Finding]:
     """Findings in the order of a table: leaks before all others, then by the lower end of the AUC."""
     return sorted(findings, key=lambda f: (f.outcome != Outcome.LEAK, -_low(f, "auc"), -_low(f, "precision"), f.id))
 
 
 def _low(finding: Finding, name: str) -> float:
     return finding.metrics[name].low if name in finding.metrics else -1.0
+
+
+def primary(finding: Finding) -> str:
+    """Name of the metric that tells how strong the attack is, or an empty text."""
+    return next((name for name in PRIMARY if name in finding.metrics), "")
+
+
+def general(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings that are not about hidden attributes, which stand in a section of their own."""
+    return [f for f in findings if f.family != ATTRIBUTE]
+
+
+def said(finding: Finding) -> str:
+    """The outcome in words, with the kind of leakage where the family has words for it."""
+    return ", ".join(part for part in (OUTCOMES[finding.outcome], finding.verdict) if part)

@@ -9,8 +9,12 @@ from enum import StrEnum
 
 from keepmum.findings import Finding, Outcome
 from keepmum.report._report import Report
+from keepmum.report._words import PRIMARY
 from keepmum.stats import Estimate
 from keepmum.stats.intervals import difference, normal_quantile
+
+LESS_IS_WORSE = frozenset({"smallest_leaf", "median_error", "noise_that_stops_it"})
+"""Metrics of which less is more leakage."""
 
 
 class Direction(StrEnum):
@@ -27,7 +31,7 @@ class Change:
 
     Attributes:
       id: The finding.
-      metric: The metric; for all of them, less is less leakage.
+      metric: The metric; less is less leakage, except for those of `LESS_IS_WORSE`.
       before: In the first report.
       after: In the second report.
       difference: ``after - before``; infinite where a one-sided bound can tell nothing.
@@ -72,8 +76,9 @@ def compare(before: Report, after: Report) -> Comparison:
     """Hold two reports side by side.
 
     The audits are taken as independent. Where both asked about the same people the true intervals are narrower,
-    so that "undecided" may then be said too often, never too seldom. The overall direction looks at AUC alone and
-    widens its intervals for the number of attacks compared (Bonferroni, by the ratio of normal quantiles).
+    so that "undecided" may then be said too often, never too seldom. The overall direction looks at how strong each
+    attack is (`PRIMARY`) and widens the intervals for the number of attacks compared (Bonferroni, by the ratio of
+    normal quantiles).
     """
     old, new = ({f.id: f for f in report.findings} for report in (before, after))
     shared = [name for name in old if name in new]
@@ -94,7 +99,7 @@ def _changes(before: Finding, after: Finding) -> list[Change]:
     for name, old in before.metrics.items():
         if name in after.metrics:
             gap = _gap(after.metrics[name], old)
-            found.append(Change(before.id, name, old, after.metrics[name], gap, direction_of(gap)))
+            found.append(Change(before.id, name, old, after.metrics[name], gap, _towards(name, gap)))
     return found
 
 
@@ -106,6 +111,12 @@ def _gap(after: Estimate, before: Estimate) -> Estimate:
     return Estimate(value, -math.inf, math.inf, min(after.confidence, before.confidence))
 
 
+def _towards(metric: str, gap: Estimate) -> Direction:
+    way = direction_of(gap)
+    other = {Direction.BETTER: Direction.WORSE, Direction.WORSE: Direction.BETTER}
+    return other.get(way, way) if metric in LESS_IS_WORSE else way
+
+
 def direction_of(gap: Estimate) -> Direction:
     """Whether leakage fell or rose for certain."""
     if gap.high < 0:
@@ -114,11 +125,11 @@ def direction_of(gap: Estimate) -> Direction:
 
 
 def _overall(changes: tuple[Change, ...]) -> tuple[Direction, str]:
-    gaps = {c.id: _widened(c.difference, changes) for c in changes if c.metric == "auc"}
+    gaps = {c.id: _widened(c.difference, changes) for c in changes if c.metric in PRIMARY}
     weaker = [name for name, gap in gaps.items() if direction_of(gap) == Direction.BETTER]
     stronger = [name for name, gap in gaps.items() if direction_of(gap) == Direction.WORSE]
     if not gaps:
-        return Direction.UNDECIDED, "The two reports share no attack whose AUC both measured."
+        return Direction.UNDECIDED, "The two reports share no attack whose strength both measured."
     total = f"of {len(gaps)} attack{'s' * (len(gaps) > 1)} measured in both"
     if stronger:
         also = f"; {len(weaker)} became weaker" if weaker else ""
@@ -129,7 +140,7 @@ def _overall(changes: tuple[Change, ...]) -> tuple[Direction, str]:
 
 
 def _widened(gap: Estimate, changes: tuple[Change, ...]) -> Estimate:
-    count = sum(change.metric == "auc" for change in changes)
+    count = sum(change.metric in PRIMARY for change in changes)
     error = 1 - gap.confidence
     ratio = normal_quantile(1 - error / (2 * count)) / normal_quantile(1 - error / 2)
     low, high = gap.value - ratio * (gap.value - gap.low), gap.value + ratio * (gap.high - gap.value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepmum.findings import Curve, Exposure, Finding
 from keepmum.report._report import Report
-from keepmum.report._words import TPRS, by_strength, split_id
+from keepmum.report._words import ATTRIBUTE, TPRS, by_strength, primary, split_id
 from keepmum.stats.power import resolvable_fpr
 
 if TYPE_CHECKING:
@@ -53,20 +53,30 @@ class Line:
 
 
 def overview(report: Report) -> Figure:
-    """ROC curves on logarithmic axes beside the AUC of every attack with its interval."""
+    """ROC curves on logarithmic axes beside the AUC of every attack with its interval.
+
+    Attacks on hidden attributes stand in a third panel, if there are any.
+    """
     from matplotlib.figure import Figure
 
     rows = [f for f in by_strength(report.findings) if "auc" in f.metrics]
-    figure = Figure(figsize=(11, max(4.2, 0.3 * len(rows) + 1.6)), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    hidden = [f for f in report.findings if f.family == ATTRIBUTE and primary(f)]
+    panels = 3 if hidden else 2
+    height = max(4.2, 0.3 * max(len(rows), len(hidden)) + 1.6)
+    figure = Figure(figsize=(5.5 * panels, height), layout="constrained")
+    left, right, *more = figure.subplots(1, panels)
     draw_roc(left, lines(report), floor_of(report), resolvable(report), PAPER)
     draw_aucs(right, rows, PAPER)
+    for axes in more:
+        draw_aucs(axes, hidden, PAPER)
+        axes.set_xlabel("AUC of the guessed value (0.5: guessing); of a number, share guessed close enough")
     return figure
 
 
 def label(finding: Finding) -> str:
     """Name of an attack in a picture."""
     technique, variant = split_id(finding.id)
+    variant = finding.subject or variant
     return f"{technique}, {variant}" if variant else technique
 
 
@@ -166,15 +176,16 @@ def _log_axes(axes: Axes, floor: float) -> None:
 
 
 def draw_aucs(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None:
-    """AUC of each attack, with its baseline and control below it."""
+    """How strong each attack is, with its baseline and control below it."""
     sides = (
         ("attack", 0.0, "o", palette.series[0]),
         ("baseline", 0.24, "D", palette.series[1]),
         ("control", 0.42, "s", palette.muted),
     )
+    metric = [primary(f) for f in findings]
     for name, drop, marker, color in sides:
         found = [(i, f.metrics if name == "attack" else getattr(f, name)) for i, f in enumerate(findings)]
-        points = [(i + drop, numbers["auc"]) for i, numbers in found if "auc" in numbers]
+        points = [(i + drop, numbers[metric[i]]) for i, numbers in found if metric[i] in numbers]
         for y, auc in points:
             axes.plot(
                 [auc.low, auc.high], [y, y], color=color, lw=2.2 if name == "attack" else 1.0, solid_capstyle="butt"
