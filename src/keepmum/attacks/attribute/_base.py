@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.attacks._base import Attack, Context
 from keepmum.attacks.attribute._game import FEWEST, Game, set_up
@@ -123,6 +124,13 @@ class AttributeAttack(Attack[T]):
     def affordable(self, left: int | None) -> int:
         """People that can be asked about with so many rows left, half of which are kept for attackers who practice."""
         return (self.rows if left is None else min(self.rows, left // 2)) // max(1, self.per_record)
+
+    def own_people(self, question: Question, ctx: Context) -> NDArray[np.intp]:
+        """Places of the attacker's own people to practice on, no more than the half of the budget that is kept for it.
+
+        There is one question about everybody or two about halves, so that half of what is affordable is always there.
+        """
+        return question.practice(max(len(question), self.affordable(ctx.queries_left) // 2), ctx.seed)
 
     def _belief(self, target: T, question: Question, ctx: Context) -> Guesses:
         belief = np.asarray(self.guess(target, question, ctx), dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ def impute(question: Question, column: int | None, seed: int) -> Mapping[str, Gu
     made = {MAJORITY: np.tile(question.prior, (len(question), 1))}
     if column is not None:
         made[ONE_COLUMN] = _from_column(question, column)
-    order = np.random.default_rng([seed, 0x696D7075]).permutation(len(question.public))[:LARGE]
+    order = many(question, seed)
     few = order[: max(FEWEST, len(order) // SMALL)]
     for size, rows in (("few", few), ("many", order)):
         for labeled in (False, True):
@@ -47,11 +48,21 @@ def impute(question: Question, column: int | None, seed: int) -> Mapping[str, Gu
     return made
 
 
+def many(question: Question, seed: int) -> NDArray[np.intp]:
+    """Public people that a large imputer learns from, in random order."""
+    return np.random.default_rng([seed, 0x696D7075]).permutation(len(question.public))[:LARGE]
+
+
 def learned(question: Question, learner: str, rows: NDArray[np.intp], *, labeled: bool) -> Guesses:
-    """Distribution over the values from what a learner makes of some public people."""
+    """Distribution over the values from what a learner makes of some public people; learned once."""
+    what = f"{learner} {labeled} {len(rows)} {zlib.crc32(rows.tobytes())}"
+    return question.remember(what, lambda: _learned(question, learner, rows, labeled=labeled))
+
+
+def _learned(question: Question, learner: str, rows: NDArray[np.intp], *, labeled: bool) -> Guesses:
     table = question.features
-    boosting = learner == "boosting"
-    public, people = (table.public_codes, table.people_codes) if boosting else (table.public, table.people)
+    boosted = learner == "boosting"
+    public, people = (table.public_codes, table.people_codes) if boosted else (table.public, table.people)
     kinds = table.kinds
     if labeled:
         public = np.column_stack([public, table.public_label])
@@ -60,7 +71,7 @@ def learned(question: Question, learner: str, rows: NDArray[np.intp], *, labeled
     truth = question.public_truth[rows]
     if len(np.unique(truth)) < 2 or not public.shape[1]:
         return np.tile(question.prior, (len(question), 1))
-    model = _boosting(public, kinds) if boosting else _logistic()
+    model = boosting(public, kinds) if boosted else logistic()
     return fit_predict(model, public[rows], truth, people, question.prior)
 
 
@@ -82,13 +93,15 @@ def fit_predict(
     return np.asarray((1 - share) * guesses + share * prior)
 
 
-def _logistic() -> Any:
+def logistic() -> Any:
+    """Logistic regression as imputers use it."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=200, tol=1e-3)
 
 
-def _boosting(public: NDArray[Any], kinds: NDArray[np.bool_]) -> Any:
+def boosting(public: NDArray[Any], kinds: NDArray[np.bool_]) -> Any:
+    """Histogram gradient boosting as imputers use it; `kinds` tells which columns are codes of kinds."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     few = [kind and len(np.unique(public[:, i])) <= 200 for i, kind in enumerate(kinds.tolist())]

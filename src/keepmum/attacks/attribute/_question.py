@@ -22,6 +22,8 @@ DRAWS = 8
 """Completions of each record whose unknown columns are averaged over."""
 BLOCK = 100_000
 """Candidate records that the model is asked about at once."""
+PRACTICE = 2_000
+"""Most people of their own that attackers who learn ask the model about."""
 FLOOR = 1e-12
 """Probabilities are never taken to be smaller."""
 
@@ -38,6 +40,7 @@ class Question:
       public: The attacker's own people.
       public_truth: ``(P,)`` positions of their values.
       complete: The same people with their true values, for attackers who see the model's answer about the true record.
+      own: ``(n,)`` their places in `public` where they are the attacker's own, none of whom is completed by themselves.
     """
 
     hidden: Hidden
@@ -45,6 +48,7 @@ class Question:
     public: Records
     public_truth: NDArray[np.intp]
     complete: Records = field(repr=False)
+    own: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         self._memory: dict[str, Any] = {}
@@ -55,7 +59,7 @@ class Question:
     @property
     def draws(self) -> int:
         """Completions of each record: 1 where the attacker knows all other columns."""
-        return min(DRAWS, len(self.public)) if self.hidden.unknown else 1
+        return min(DRAWS, len(self.public) - 1) if self.hidden.unknown else 1
 
     @property
     def rows(self) -> int:
@@ -74,10 +78,14 @@ class Question:
         known = [c for c in self.public.columns if c not in {*self.hidden.columns, *self.hidden.unknown}]
         return features(self.public, self.people, known)
 
-    def blocks(self) -> Iterator[Records]:
-        """Candidate records: for each person each value, and for each value each completion, person after person."""
+    def blocks(self, size: int = BLOCK) -> Iterator[Records]:
+        """Candidate records: for each person each value, and for each value each completion, person after person.
+
+        Args:
+          size: Records of a block at most, but those of one person at least.
+        """
         each = len(self.hidden) * self.draws
-        step = max(1, BLOCK // each)
+        step = max(1, size // each)
         for start in range(0, len(self), step):
             yield self._candidates(np.arange(start, min(start + step, len(self))))
 
@@ -95,9 +103,19 @@ class Question:
         """``(n, draws)`` people of the attacker's own who are most like each person in what is known."""
         from sklearn.neighbors import NearestNeighbors
 
-        table = self.features
-        near = NearestNeighbors(n_neighbors=self.draws).fit(np.column_stack([table.public, table.public_label]))
-        return np.asarray(near.kneighbors(np.column_stack([table.people, table.people_label]))[1], dtype=np.intp)
+        table, more = self.features, self.draws + (self.own is not None)
+        near = NearestNeighbors(n_neighbors=more).fit(np.column_stack([table.public, table.public_label]))
+        found = near.kneighbors(np.column_stack([table.people, table.people_label]))[1]
+        if self.own is not None:  # stable: everyone else keeps their order, oneself goes last
+            last = np.argsort(found == self.own[:, None], axis=1, kind="stable")
+            found = np.take_along_axis(found, last, axis=1)[:, : self.draws]
+        return np.asarray(found, dtype=np.intp)
+
+    def remember(self, what: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """What was made once under this name."""
+        if what not in self._memory:
+            self._memory[what] = make()
+        return np.asarray(self._memory[what])
 
     def asked(self, target: Target, what: str, ask: Callable[[Records], NDArray[Any]], rows: int) -> NDArray[Any]:
         """What the target says, asked once; whoever asks again pays as much."""
@@ -110,25 +128,60 @@ class Question:
                 raise TargetError(f"hidden {self.hidden.name}: with a candidate value put in, {err}") from err
         return np.asarray(self._memory[what])
 
+    def each(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Something about each candidate record, ``(rows, …)``, as ``(n, V, completions, …)``."""
+        return np.asarray(values.reshape(len(self), len(self.hidden), self.draws, *values.shape[1:]))
+
     def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Something about each candidate record, ``(rows, …)``, as ``(n, V, …)``: the mean over completions."""
-        shape = (len(self), len(self.hidden), self.draws, *values.shape[1:])
-        return np.asarray(values.reshape(shape).mean(axis=2))
+        return np.asarray(self.each(values).mean(axis=2))
+
+    def scores(self, target: ScoreTarget) -> NDArray[np.float64]:
+        """Probabilities about each candidate record, ``(rows, K)``, in the order of `blocks`."""
+        return self.asked(target, "scores", target.predict_proba, self.rows)
 
     def answers(self, target: LabelTarget) -> NDArray[np.float64]:
         """Probability of each class with each value put in, shape ``(n, V, K)``; 0 or 1 where only labels are told."""
         if isinstance(target, ScoreTarget):
-            return self.mean(self.asked(target, "scores", target.predict_proba, self.rows))
+            return self.mean(self.scores(target))
         return self.labels(target)
 
     def labels(self, target: LabelTarget) -> NDArray[np.float64]:
         """Predicted class with each value put in, as ``(n, V, K)`` of 0 and 1 (their mean over completions)."""
-        places = self.asked(target, "labels", target.predict, self.rows)
+        if isinstance(target, ScoreTarget):  # what it predicts is its most probable class: no second question
+            places = self.scores(target).argmax(axis=1)
+        else:
+            places = self.asked(target, "labels", target.predict, self.rows)
         return self.mean(np.eye(len(target.classes))[places])
 
     def predictions(self, target: RegressionTarget) -> NDArray[np.float64]:
         """Predicted number with each value put in, shape ``(n, V)``."""
         return self.mean(self.asked(target, "values", target.predict_value, self.rows))
+
+    def residuals(self, target: RegressionTarget) -> NDArray[np.float64]:
+        """Predicted number less the person's own, with each value and completion: ``(n, V, completions)``."""
+        predicted = self.each(self.asked(target, "values", target.predict_value, self.rows))
+        return np.asarray(predicted - target.values(self.people.y)[:, None, None])
+
+    def about_own(
+        self, target: Target, what: str, ask: Callable[[Records], NDArray[Any]], rows: NDArray[np.intp]
+    ) -> NDArray[Any]:
+        """What the target says about the people at these places in `public`, as they are; asked once."""
+        name = f"own {what} {rows.tolist()}"
+        if name in self._memory:
+            target.queries += len(rows)
+        return self.remember(name, lambda: ask(self.public.take(rows)))
+
+    def own_labels(self, target: LabelTarget, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Predicted classes of these own people, as they are."""
+        if isinstance(target, ScoreTarget):
+            return np.asarray(self.about_own(target, "scores", target.predict_proba, rows).argmax(axis=1))
+        return self.about_own(target, "labels", target.predict, rows)
+
+    def own_error(self, target: RegressionTarget, rows: NDArray[np.intp]) -> float:
+        """Root mean square of the residuals of these own people."""
+        predicted = self.about_own(target, "values", target.predict_value, rows)
+        return float(np.sqrt(((predicted - target.values(self.public.y[rows])) ** 2).mean()))
 
     def true_label(self, target: LabelTarget) -> NDArray[np.intp]:
         """``(n,)`` positions of the people's labels, which the attacker knows."""
@@ -148,11 +201,23 @@ class Question:
         weighed = np.maximum(likelihood, FLOOR) * (self.prior if prior is None else prior)
         return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
-    def as_public(self) -> Question:
-        """The same question about the attacker's own people: what an attacker who learns can practice on."""
-        if "public" not in self._memory:
-            blank = self.hidden.donors.take(np.zeros(len(self.public), dtype=np.intp))
-            people = self.public.replace(blank, self.hidden.columns)
-            self._memory["public"] = Question(self.hidden, people, self.public, self.public_truth, self.public)
-        practice: Question = self._memory["public"]
+    def practice(self, most: int, seed: int) -> NDArray[np.intp]:
+        """Places of the people of their own, in random order, that an attacker practices on: `PRACTICE` at most."""
+        order = np.random.default_rng([seed, 0x6F776E]).permutation(len(self.public))
+        return order[: max(1, min(most, PRACTICE))]
+
+    def as_public(self, rows: NDArray[np.intp] | None = None) -> Question:
+        """The same question about the attacker's own people: what an attacker who learns can practice on.
+
+        Args:
+          rows: Places of some in `public`; everybody if None.
+        """
+        chosen = np.arange(len(self.public)) if rows is None else rows
+        name = f"public {chosen.tolist()}"
+        if name not in self._memory:
+            complete = self.public.take(chosen)
+            blank = self.hidden.donors.take(np.zeros(len(chosen), dtype=np.intp))
+            people = complete.replace(blank, self.hidden.columns)
+            self._memory[name] = Question(self.hidden, people, self.public, self.public_truth, complete, chosen)
+        practice: Question = self._memory[name]
         return practice
