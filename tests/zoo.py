@@ -123,10 +123,12 @@ class IgnorantValues(RegressionTarget):
         return np.asarray(records.X)[:, 0]
 
 
-def named(n: int = 40, people: int = 20, seed: int = 0) -> Split:
-    """People whose label is a name that says nothing about their columns: a few members bear each name."""
+def named(names: int = 20, seed: int = 0) -> Split:
+    """People whose label is a name that says nothing about their columns: one member and four others bear each."""
     sides = [np.random.default_rng([seed, side]) for side in range(2)]
-    return Split(*(Records(rng.normal(size=(n, 5)), np.arange(n) % people) for rng in sides))
+    sizes = (names, 4 * names)
+    people = (Records(rng.normal(size=(n, 5)), np.arange(n) % names) for rng, n in zip(sides, sizes, strict=True))
+    return Split(*people)
 
 
 def by_function(make: Callable[[Records], Any]) -> FunctionTrainer:

@@ -42,6 +42,7 @@ class Columns:
       numbers: ``(a,)`` places of the columns that are numbers.
       low: ``(a,)`` smallest value of each.
       high: ``(a,)`` largest value of each; the same where the value is given.
+      center: ``(a,)`` mean of each.
       spread: ``(a,)`` standard deviation of each.
       whole: ``(a,)`` whether all are whole numbers.
       kinds: The other columns, ``b`` in all, each one-hot group as one.
@@ -52,9 +53,17 @@ class Columns:
     numbers: Indices
     low: Floats
     high: Floats
+    center: Floats
     spread: Floats
     whole: NDArray[np.bool_]
     kinds: tuple[Kind, ...]
+
+    def usual(self, numbers: Floats, kinds: Indices) -> Floats:
+        """Log-density of records among the attacker's, columns taken as independent, but for a constant; ``(m,)``."""
+        logs = -0.5 * (((numbers - self.center) / self.spread) ** 2).sum(axis=1)
+        for place, kind in enumerate(self.kinds):
+            logs += np.log(kind.shares)[kinds[:, place]]
+        return np.asarray(logs)
 
     def rows(self, numbers: Floats, kinds: Indices) -> Records:
         """Records with these values, in the columns' own types; their labels mean nothing.
@@ -107,6 +116,7 @@ def columns(public: Records, start: Sequence[tuple[str, Any]] = ()) -> Columns:
         numbers=numbers,
         low=low,
         high=high,
+        center=np.nanmean(some, axis=0),
         spread=np.nanstd(some, axis=0),
         whole=np.all((some == np.floor(some)) | np.isnan(some), axis=0),
         kinds=tuple(_kind(public, values, group, given) for group in [*groups, *lone]),

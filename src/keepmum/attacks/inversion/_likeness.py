@@ -66,10 +66,8 @@ class Crowd:
 
     def mean(self) -> Guess:
         """The public mean, and the most frequent kind: the best guess of one who knows nothing else."""
-        values = self.space.values[:, self.space.numbers]
-        numbers = np.nanmean(np.where(np.isfinite(values), values, np.nan), axis=0)
-        donors = [kind.donors[kind.shares.argmax()] for kind in self.space.kinds]
-        return Guess(np.clip(numbers, self.space.low, self.space.high), np.array(donors, dtype=np.intp))
+        space, donors = self.space, [kind.donors[kind.shares.argmax()] for kind in self.space.kinds]
+        return Guess(np.clip(space.center, space.low, space.high), np.array(donors, dtype=np.intp))
 
     def record(self, row: int) -> Guess:
         """One of the attacker's records."""

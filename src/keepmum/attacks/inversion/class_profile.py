@@ -39,16 +39,19 @@ class ClassProfile(InversionAttack[ScoreTarget]):
     Numbers stay within what the attacker's own records show, one-hot groups stay one-hot, everything else takes values
     that occur. The attacker's records are the population; without one, half of the people the model never saw.
 
-    Deviations from the paper: it descends gradients of ``1 - p`` in pixels. Here the log-margin is climbed by the
-    cross-entropy method, which needs answers alone and knows columns of every kind.
+    Deviations from the paper: it descends gradients of ``1 - p`` in pixels. Here the log-margin, plus the log of how
+    usual the record is with columns taken as independent, is climbed by the cross-entropy method, which needs answers
+    alone and knows columns of every kind.
 
     Attributes:
       queries: Rows that are asked about for each class; an audit takes more or fewer for its effort.
       classes: Classes that are reconstructed at most, drawn at random.
       start: Columns of a partial record and their values, which are kept; a mapping will do.
+      prior: Weight of how usual a record is among the attacker's own: 1 for the likeliest record of the class, 0 for
+        the one that the model is surest of, however odd.
 
     Raises:
-      ConfigError: Fewer than 100 queries, or no class.
+      ConfigError: Fewer than 100 queries, no class, or a negative prior.
 
     References:
       Fredrikson, Jha, Ristenpart. Model Inversion Attacks that Exploit Confidence Information and Basic
@@ -62,6 +65,7 @@ class ClassProfile(InversionAttack[ScoreTarget]):
     queries: int = STANDARD_QUERIES
     classes: int = 10
     start: tuple[tuple[str, Any], ...] = ()
+    prior: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.start, Mapping):
@@ -71,6 +75,8 @@ class ClassProfile(InversionAttack[ScoreTarget]):
                 f"expected at least {FEWEST_QUERIES} queries a class and at least one class, got {self.queries} and "
                 f"{self.classes}"
             )
+        if not 0 <= self.prior < np.inf:
+            raise ConfigError(f"expected a prior of 0 or more, got {self.prior}")
 
     def inapplicable(self, target: Target) -> str | None:
         """Why this attack cannot be played here, or None."""
@@ -91,7 +97,7 @@ class ClassProfile(InversionAttack[ScoreTarget]):
         members, strangers = (target.positions(side.y) for side in (data.members, others))
         chosen = classmates(members, strangers, len(public), self.classes, ctx.rng)
         each = self._each(len(chosen), ctx)
-        profiles, best_public, own = _profiles(target, space, chosen, each, ctx.rng)
+        profiles, best_public, own = _profiles(target, space, chosen, each, self.prior, ctx.rng)
         likeness = Likeness.of(everyone, chosen, profiles, [everyone.record(row) for row in best_public])
         trained = members if ctx.trained_on is None else target.positions(ctx.trained_on.y)
         size = int(np.median([(trained == mates.place).sum() for mates in chosen]))
@@ -128,7 +134,7 @@ def _sides(data: Split, ctx: Context) -> tuple[Records, Records]:
 
 
 def _profiles(
-    target: ScoreTarget, space: Columns, chosen: list[Classmates], each: int, rng: np.random.Generator
+    target: ScoreTarget, space: Columns, chosen: list[Classmates], each: int, prior: float, rng: np.random.Generator
 ) -> tuple[list[Guess], list[int], Floats]:
     """The profile of each class, the public record that the model is surest of, and how sure it is of the profile."""
     pool = rng.permutation(len(space.public))[: each // 4]
@@ -141,7 +147,7 @@ def _profiles(
         def ask(numbers: Floats, kinds: Indices, place: int = mates.place, said: list[Floats] = asked) -> Floats:
             answers = target.predict_proba(space.rows(numbers, kinds))
             said.append(answers[:, place])
-            return margin(answers, place)
+            return margin(answers, place) + (prior * space.usual(numbers, kinds) if prior else 0.0)
 
         best.append(int(pool[margin(known, mates.place).argmax()]))
         first = np.where(np.isfinite(v := space.values[best[-1], space.numbers]), v, (space.low + space.high) / 2)
