@@ -110,7 +110,9 @@ def test_groups_are_told_with_imputation_and_control():
     assert [g.value for g in groups] == ["0.0", "1.0", "2.0"]
     for group in groups:
         assert set(group.metrics) == {"hit_rate", "imputation_hit_rate", "nonmembers_hit_rate"}
-        assert group.metrics["hit_rate"].low > group.metrics["nonmembers_hit_rate"].value
+        assert group.metrics["hit_rate"].low > 0.9
+    others = [group.metrics["nonmembers_hit_rate"].value for group in groups]
+    assert np.mean(others) < 0.5, "whom the model never saw are guessed by the common value, in every group alike"
 
 
 def test_frames_with_gaps_and_two_attributes_in_combination():
@@ -118,7 +120,7 @@ def test_frames_with_gaps_and_two_attributes_in_combination():
     frame = pd.DataFrame(
         {"sex": rng.choice(["f", "m"], 800), "smoker": rng.choice(["yes", "no"], 800), "z": rng.normal(size=800)}
     )
-    frame.loc[:40, "smoker"] = None
+    frame.loc[::20, "smoker"] = None
     labels = rng.integers(0, 2, 800)
 
     def memory(X: pd.DataFrame) -> np.ndarray:
@@ -141,4 +143,4 @@ def test_frames_with_gaps_and_two_attributes_in_combination():
     (told,) = report.attributes
     assert told.values == 4
     assert told.known == ("z",)
-    assert report.findings[0].verdict == "record-level"
+    assert report.findings[0].verdict == "record-level", report.findings[0].reason

@@ -50,6 +50,7 @@ class Session:
     fleet: Fleet = NONE_ASKED
     ledger: dict[str, Ledger] = field(default_factory=dict)
     resumed: int = 0
+    before: int = 0
 
     @cached_property
     def key(self) -> str:
@@ -156,7 +157,7 @@ class Session:
     @property
     def _asked(self) -> int:
         """Rows that the model was asked about, also by attacks that an earlier run finished."""
-        return int(getattr(self.target, "inner", self.target).queries) + self.resumed
+        return int(getattr(self.target, "inner", self.target).queries) - self.before + self.resumed
 
     def _queries_left(self, attack: Attack[Any]) -> int | None:
         """Rows that an attack may have the model asked about: its share of what is left for those that need more."""

@@ -206,6 +206,7 @@ def _prepare(
     sizes = {"given_members": len(split.members), "given_nonmembers": len(split.nonmembers)}
     clean = _fit_queries(clean, settings)
     known = remembered(averaged(target, settings.repeats))
+    before = getattr(known, "inner", known).queries
     trainer = recipe.resolve(known, settings)
     if isinstance(known, LabelTarget):
         known.positions(clean.pool.y)
@@ -219,7 +220,18 @@ def _prepare(
     comparable = overlap if len(clean.members.columns) else None
     settings = fitted(settings, attacks, trainer, clean.pool, recipe)
     trainer = recipe.resolve(known, settings)
-    return Session(known, clean, settings, attacks, source, comparable, sizes, trainer, recipe.store)
+    return Session(
+        known,
+        clean,
+        settings,
+        attacks,
+        source,
+        comparable,
+        sizes,
+        trainer,
+        recipe.store,
+        before=before,
+    )
 
 
 def _fit_queries(split: Split, settings: Settings) -> Split:

@@ -83,7 +83,7 @@ class Game:
         """The number guessed, which is the mean of its distribution; of other attributes the position of the value."""
         if self.hidden.continuous:
             return np.asarray(guesses @ self.hidden.numbers)
-        return guesses.argmax(axis=1).astype(np.float64)
+        return np.asarray(guesses.argmax(axis=1), dtype=np.float64)
 
     def errors(self, guesses: Guesses) -> NDArray[np.float64]:
         """``(n,)`` distances of the guessed numbers from the true ones, in standard deviations; never negative."""
