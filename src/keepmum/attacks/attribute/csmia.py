@@ -16,7 +16,7 @@ TIE = 1e-9
 
 
 @dataclass(frozen=True)
-class CSMIA(AttributeAttack[ScoreTarget]):
+class Csmia(AttributeAttack[ScoreTarget]):
     """Confidence-score based model inversion.
 
     The model tends to be right, and sure, about people with their true attribute, and unsure where it is wrong. The

@@ -15,7 +15,7 @@ from keepmum.targets._base import LabelTarget
 
 
 @dataclass(frozen=True)
-class LOMIA(AttributeAttack[LabelTarget]):
+class Lomia(AttributeAttack[LabelTarget]):
     """Label-only model inversion.
 
     Where exactly one value makes the model predict the label that the person is known to have, that value is

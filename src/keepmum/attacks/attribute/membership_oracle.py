@@ -14,7 +14,7 @@ from keepmum.attacks.attribute._question import Guesses, Question
 from keepmum.attacks.membership import MembershipAttack, ModifiedEntropy
 from keepmum.data import Records
 from keepmum.errors import NotApplicableError
-from keepmum.targets._base import Floats, GradientTarget, ScoreTarget, Target
+from keepmum.targets._base import Floats, ScoreTarget, Target
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class MembershipOracle(AttributeAttack[ScoreTarget]):
     t``. This is the same for every monotone change of the score. Within a step of it the raw scores decide.
 
     Attributes:
-      oracle: Any membership attack that needs no models of its own and asks about no further records.
+      oracle: Any membership attack that needs no models of its own and asks one question about each record.
 
     References:
       Yeom, Giacomelli, Fredrikson, Jha. Privacy Risk in Machine Learning: Analyzing the Connection to Overfitting.
@@ -52,30 +52,26 @@ class MembershipOracle(AttributeAttack[ScoreTarget]):
         if self.oracle.by_recipe or self.oracle.trains:
             return f"{self.oracle.name} needs shadow models, and none are trained on candidates: name another oracle"
         if self.oracle.per_record:
-            return f"{self.oracle.name} asks about further records for each candidate: name another oracle"
+            return f"{self.oracle.name} asks more than one question about each record: name another oracle"
         return None
 
     def guess(self, target: ScoreTarget, question: Question, ctx: Context) -> Guesses:
         """Odds of membership of each candidate record, times the prior.
 
         Raises:
-          NotApplicableError: The oracle needs shadow models, or asks about further records.
+          NotApplicableError: The oracle needs shadow models, or asks more than one question about each record.
         """
         reason = self._unfit()
         if reason is not None:
             raise NotApplicableError(reason)
-        rows, inside = self.own_people(question, ctx), issubclass(self.oracle.needs, GradientTarget)
-        own = question.public.take(rows)
+        rows = self.own_people(question, ctx)
+        own, heard, told = question.public.take(rows), _Heard(target), question.scores(target)
         practice = replace(ctx, population=own)
-        heard = target if inside else _Heard(target)
-        if isinstance(heard, _Heard):
-            heard.tell("own", own, question.about_own(target, "scores", target.predict_proba, rows))
-            told = question.scores(target)
+        heard.tell("own", own, question.about_own(target, "scores", target.predict_proba, rows))
         reference = np.asarray(self.oracle.score(heard, own, practice))
         scores, start = [], 0
         for block in question.blocks():
-            if isinstance(heard, _Heard):
-                heard.tell("candidates", block, told[start : start + len(block)])
+            heard.tell("candidates", block, told[start : start + len(block)])
             scores.append(np.asarray(self.oracle.score(heard, block, practice)))
             start += len(block)
         return question.posterior(question.mean(odds_of_membership(np.concatenate(scores), reference)))
