@@ -29,6 +29,11 @@ def at_most(value: float, goal: float) -> dict[str, Any]:
     return {"value": round(float(value), 4), "goal": goal, "ok": bool(value <= goal)}
 
 
+def about(value: float, goal: float, off: float) -> dict[str, Any]:
+    """A bar that is reached where the value is that of the goal but for so much."""
+    return {"value": round(float(value), 4), "goal": goal, "off": off, "ok": bool(abs(value - goal) <= off)}
+
+
 def machine() -> dict[str, Any]:
     """What the figures were measured on, without a date, so that an unchanged page stays unchanged."""
     name = platform.processor() or platform.machine()
