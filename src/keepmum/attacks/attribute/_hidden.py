@@ -194,10 +194,18 @@ def _check_label(name: str, values: NDArray[np.generic], labels: NDArray[np.gene
     ours = np.unique(values.astype(str), return_inverse=True)[1]
     theirs = np.unique(labels.astype(str), return_inverse=True)[1]
     pairs = len(np.unique(ours.astype(np.int64) * (theirs.max() + 1) + theirs))
-    if pairs == ours.max() + 1 == theirs.max() + 1:
+    if pairs == ours.max() + 1 == theirs.max() + 1 and (pairs < len(values) or _in_order(values, labels)):
         raise ConfigError(
             f"hidden {name}: it tells the same as the label, which the attacker is taken to know: hide another column"
         )
+
+
+def _in_order(values: NDArray[np.generic], labels: NDArray[np.generic]) -> bool:
+    """Whether one rises or falls with the other: numbers of which none occurs twice go one to one with anything."""
+    if values.dtype.kind not in "fiu" or labels.dtype.kind not in "fiu":
+        return False
+    steps = np.diff(labels[np.argsort(values)].astype(np.float64))
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _grid(
