@@ -133,12 +133,38 @@ class Part:
         return line[:1].upper() + line[1:]
 
 
-def parts(report: Report) -> list[Part]:
-    """Every hidden attribute of a report, in the order of the audit."""
-    found = [f for f in report.findings if f.family == words.ATTRIBUTE]
+def parts(report: Report, beside: Sequence[Report] = ()) -> list[Part]:
+    """Every hidden attribute of a report, in the order of the audit; its axes hold those of the reports beside it."""
     told = {a.name: a for a in report.attributes}
-    names = dict.fromkeys([*told, *(subject(f) for f in found)])
-    return [_part(told.get(name, HiddenAttribute(name)), [f for f in found if subject(f) == name]) for name in names]
+    names = dict.fromkeys([*told, *map(subject, _about_attributes(report))])
+    return [
+        _part(
+            told.get(name, HiddenAttribute(name)),
+            [f for f in _about_attributes(report) if subject(f) == name],
+            [f for r in (report, *beside) for f in _about_attributes(r) if subject(f) == name],
+        )
+        for name in names
+    ]
+
+
+def by_subject(named: Sequence[tuple[str, Report]]) -> list[tuple[str, list[tuple[str, Part]]]]:
+    """The hidden attributes of several reports, each with the reports that were asked about it."""
+    reports = [report for _, report in named]
+    found = [(name, part) for name, report in named for part in parts(report, reports)]
+    return [
+        (name, [pair for pair in found if pair[1].name == name]) for name in dict.fromkeys(p.name for _, p in found)
+    ]
+
+
+def by_attack(found: Sequence[tuple[str, Part]]) -> list[tuple[str, Part, Row]]:
+    """The rows of one attribute on several models, attack by attack."""
+    rows = [(name, part, row) for name, part in found for row in (*part.rows, *part.aside)]
+    names = list(dict.fromkeys(row.name for _, _, row in rows))
+    return sorted(rows, key=lambda item: names.index(item[2].name))
+
+
+def _about_attributes(report: Report) -> list[Finding]:
+    return [f for f in report.findings if f.family == words.ATTRIBUTE]
 
 
 def subject(finding: Finding) -> str:
@@ -167,12 +193,12 @@ def by_verdict(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=order)
 
 
-def _part(about: HiddenAttribute, findings: Sequence[Finding]) -> Part:
+def _part(about: HiddenAttribute, findings: Sequence[Finding], shown: Sequence[Finding]) -> Part:
     measured = by_verdict([f for f in findings if f.outcome in words.MEASURED])
     tested = [f for f in measured if about_training(f)]
     numbers = about.continuous or any("within_tolerance" in f.metrics for f in measured)
     metric, second = ("within_tolerance", "r_squared") if numbers else ("attribute_auc", "hit_rate")
-    axis = _axis(about, measured, metric)
+    axis = _axis(about, shown, metric)
     rows = {f.id: row(f, axis, metric, second) for f in measured}
     return Part(
         name=about.name,
@@ -205,7 +231,7 @@ def row(finding: Finding, axis: view.Axis, metric: str, second: str) -> Row:
     sides = tuple(zip(SIDES, (finding.metrics, finding.baseline, finding.control), strict=True))
     advantages = (
         ("advantage_over_imputation", "Beyond imputation"),
-        ("advantage_over_nonmembers", "Beyond people it never saw"),
+        ("advantage_over_nonmembers", "Beyond never saw"),
     )
     return Row(
         finding=finding,

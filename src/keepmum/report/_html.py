@@ -44,12 +44,15 @@ def render_comparison(named: Sequence[tuple[str, Report]]) -> str:
     """Several reports side by side; of exactly two, the differences too."""
     notes, axis = _view.Footnotes(), _view.axis(*(report for _, report in named))
     ids = list(
-        dict.fromkeys(f.id for _, r in named for f in words.by_strength(r.findings) if f.outcome in words.MEASURED)
+        dict.fromkeys(
+            f.id for _, r in named for f in words.by_strength(words.general(r.findings)) if f.outcome in words.MEASURED
+        )
     )
     found = [{f.id: f for f in r.findings if f.outcome in words.MEASURED} for _, r in named]
     table = [(name, [_view.row(f[name], notes, axis) if name in f else None for f in found]) for name in ids]
     return _page(
         "compare.html",
+        hidden=_hidden.by_subject(named),
         named=named,
         table=[(name, cells) for name, cells in table if any(c and "auc" in c.finding.metrics for c in cells)],
         other=[(name, cells) for name, cells in table if not any(c and "auc" in c.finding.metrics for c in cells)],
@@ -82,7 +85,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.globals.update(v=_view, w=words, evidence=words.EVIDENCE, script_hash=_script_hash(made))
+    made.globals.update(v=_view, h=_hidden, w=words, evidence=words.EVIDENCE, script_hash=_script_hash(made))
     return made
 
 

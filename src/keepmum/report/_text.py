@@ -98,7 +98,7 @@ def _print_hidden(report: Report, console: Console) -> None:
 def attribute_table(part: _hidden.Part) -> Table:
     """Attacks on a hidden attribute: on the people at risk, by the best imputation, on people it never saw."""
     strength = "close enough [95 %]" if part.metric == "within_tolerance" else "AUC [95 %]"
-    table = _table("attack", "verdict", strength, "imputed", "never saw", *([] if _number(part) else ["right"]))
+    table = _table("attack", "verdict", strength, "imputed", "never\nsaw", *([] if _number(part) else ["right"]))
     for row in (*part.rows, *part.aside):
         f = row.finding
         value = words.metric_text(part.metric, f.metrics[part.metric]) if part.metric in f.metrics else "-"

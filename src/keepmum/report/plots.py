@@ -69,7 +69,7 @@ def overview(report: Report) -> Figure:
     draw_aucs(right, rows, PAPER)
     for axes in more:
         draw_aucs(axes, hidden, PAPER)
-        axes.set_xlabel("AUC of the guessed value (0.5: guessing); of a number, share guessed close enough")
+        axes.set_xlabel("AUC of the guessed value, or (share) close enough")
     return figure
 
 
@@ -202,10 +202,10 @@ def draw_aucs(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None
             label=name,
         )
     axes.axvline(0.5, color=palette.muted, lw=0.9, ls=(0, (2, 2)))
-    _rows(axes, [label(f) for f in findings])
+    _rows(axes, [f"{label(f)} (share)" if primary(f) == "within_tolerance" else label(f) for f in findings])
     axes.set_xlabel("AUC (0.5: guessing)")
     if findings:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False, fontsize="small")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False, fontsize="small")
     frame(axes, palette)
 
 
