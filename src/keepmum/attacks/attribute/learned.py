@@ -23,7 +23,7 @@ class Learned(AttributeAttack[ScoreTarget]):
     answers, the known columns and the label which value is true. The same questions about others then tell theirs.
 
     The classifier is a histogram gradient boosting. It learns from people the model was not trained on, so it cannot
-    learn what being remembered looks like: what it adds to imputation holds for everybody, and is population-level.
+    learn what being remembered looks like: what it adds to imputation holds, for the most part, for everybody.
 
     References:
       Mehnaz, Dibbo, Kabir, Li, Bertino. Are Your Sensitive Attributes Private? Novel Model Inversion Attribute

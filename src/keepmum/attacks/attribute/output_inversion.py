@@ -33,8 +33,8 @@ class OutputInversion(AttributeAttack[ScoreTarget]):
     loss among the attacker's own people.
 
     References:
-      Nicolae et al. Adversarial Robustness Toolbox. arXiv:1807.01069, where it is the black-box attribute inference
-      attack; here with known columns and label, and with log-odds for probabilities.
+      Nicolae et al. Adversarial Robustness Toolbox. arXiv:1807.01069, in whose software it is the black-box
+      attribute inference attack; here with log-odds for probabilities.
     """
 
     id: ClassVar[str] = "attribute/output-inversion"
