@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar, final
+from typing import TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +52,10 @@ class Resemblance:
 class InversionAttack(Attack[T]):
     """What do the trained inputs look like? Subclasses reconstruct; a leak is what tells of trained people alone."""
 
-    sees: ClassVar[str] = ""
-
     @property
     def access(self) -> str:
         """What the attacker looks at where it is no answer, else the access that findings name."""
-        return self.sees or self.needs.access
+        return str(getattr(self, "sees", self.needs.access))
 
     @abstractmethod
     def reconstruct(self, target: T, data: Split, ctx: Context) -> Resemblance:
