@@ -20,7 +20,7 @@ from keepmum._whole import write_whole
 from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
 from keepmum.attacks.attribute import AttributeAttack, describe
-from keepmum.data import Split
+from keepmum.data import Records, Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Exposure, Finding, HiddenAttribute, Outcome
 from keepmum.overlap import Overlap
@@ -51,6 +51,7 @@ class Session:
     ledger: dict[str, Ledger] = field(default_factory=dict)
     resumed: int = 0
     before: int = 0
+    given: Records | None = None
 
     @cached_property
     def key(self) -> str:
@@ -143,6 +144,7 @@ class Session:
             trainer=self.trainer if trained and isinstance(self.trainer, Trainer) else None,
             store=self.store,
             ledger=self.ledger,
+            trained_on=self.given,
         )
 
     def _train(self, progress: Progress, total: int) -> Fleet:

@@ -231,6 +231,7 @@ def _prepare(
         trainer,
         recipe.store,
         before=before,
+        given=split.members,
     )
 
 
