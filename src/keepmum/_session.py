@@ -57,7 +57,7 @@ class Session:
     def key(self) -> str:
         """Fingerprint of all that decides the findings; a changed answer, record, setting or version changes it."""
         seen = hashlib.sha256()
-        sides = (self.split.members, self.split.nonmembers, self.split.population)
+        sides = (self.split.members, self.split.nonmembers, self.split.population, self.given)
         people = [None if side is None else digest(side) for side in sides]
         for part in (_version.__version__, self._settings(), [repr(a) for a in self.attacks], people):
             seen.update(json.dumps(part, sort_keys=True, default=str).encode())
