@@ -14,11 +14,10 @@ from keepmum.data import Records
 from keepmum.shadows import balanced_pairs
 from keepmum.training import TorchTrainer, _torch_fleet
 from keepmum.training._stack import group_size, groups_of, why_not
-from keepmum.training._stack_layers import aligned_width
+from keepmum.training._stack_layers import Sigmoid, activation, aligned_width
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
-RNG = np.random.default_rng(3)
 
 SGD = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01, "lr": 0.05}
 PLAIN = {"optimizer": "sgd", "weight_decay": 0.01, "lr": 0.1}
@@ -35,7 +34,8 @@ def net(widths: tuple[int, ...], between: Any = nn.ReLU, drop: float = 0.2, kind
 
 
 def records(count: int, width: int, classes: int) -> Records:
-    return Records(RNG.normal(size=(count, width)), np.arange(count) % classes)
+    X = np.random.default_rng([count, width, classes]).normal(size=(count, width))
+    return Records(X, np.arange(count) % classes)
 
 
 def fleet(trainer: TorchTrainer, data: Records, models: slice = slice(None)) -> list[Any]:
@@ -63,6 +63,7 @@ ODD = [  # widths that are multiples of nothing, halves that differ by one, a la
     ((9, 21, 6), nn.ELU, 75, 1),
     ((9, 20, 1), nn.ReLU, 75, 16),
     ((9, 1, 2), nn.Tanh, 75, 16),
+    ((1, 32, 3), nn.SiLU, 75, 16),
 ]
 
 
@@ -82,6 +83,24 @@ def test_a_model_is_the_same_in_every_group(
 
 
 KINDS = [nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, lambda: nn.GELU("tanh")]
+
+
+@pytest.mark.parametrize("between", KINDS)
+@pytest.mark.parametrize("width", [1, 13, 20])
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_what_is_computed_number_by_number_is_the_same_in_every_group(between: Any, width: int, kind: Any) -> None:
+    def both(x: Any, d: Any) -> tuple[Any, Any]:
+        layer = Sigmoid(width) if between is nn.Sigmoid else activation(between())
+        assert layer is not None
+        return layer.forward(x.clone(), x.shape[1]).clone(), layer.backward(d.clone())
+
+    seeded, rows = torch.Generator().manual_seed(width), aligned_width(1, width)
+    for _ in range(20):
+        x, d = (torch.randn(3, rows, width, generator=seeded, dtype=kind) for _ in range(2))
+        together = both(x, d)
+        for place in range(3):
+            for whole, alone in zip(together, both(x[place : place + 1], d[place : place + 1]), strict=True):
+                assert torch.equal(whole[place], alone[0])
 
 
 @pytest.mark.parametrize(
@@ -151,8 +170,8 @@ def test_large_models_are_computed_in_smaller_groups() -> None:
 def test_padding_is_the_least_that_aligns(beside: int) -> None:
     for width in (1, 7, 16, 100):
         wide = aligned_width(width, beside)
-        assert wide * beside % 16 == 0
-        assert not any(w * beside % 16 == 0 for w in range(width, wide))
+        assert wide * beside % 32 == 0
+        assert not any(w * beside % 32 == 0 for w in range(width, wide))
 
 
 def shared() -> Any:
@@ -205,6 +224,7 @@ def test_other_losses_and_half_precision_are_trained_alone() -> None:
     build = functools.partial(net, (5, 4, 3))
     assert "loss" in TorchTrainer(build, loss=nn.functional.cross_entropy).fleet_note
     assert "precision" in TorchTrainer(build, precision="bfloat16").fleet_note
+    assert "precision" in TorchTrainer(functools.partial(build, kind=torch.bfloat16)).fleet_note
     assert TorchTrainer(build).fleet_note.startswith("together")
     assert TorchTrainer(build).fleet_size == 16
     assert why_not(nn.Sequential(nn.Linear(5, 3)), 4) == "records are not flattened first"

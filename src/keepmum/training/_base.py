@@ -49,7 +49,8 @@ class Trainer(ABC):
     ) -> Iterator[ScoreTarget]:
         """Train several models, one after another here; a recipe that can train them together does so.
 
-        What a model becomes depends on its own records and seed alone, bit for bit, whoever is trained with it.
+        What a model becomes depends on its own records and seed alone, bit for bit, whoever is trained with it, as
+        long as the libraries and the kind of processor are the same.
 
         Args:
           records: The ``n`` records that the models are trained on parts of.

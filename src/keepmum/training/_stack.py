@@ -40,6 +40,7 @@ def why_not(module: Any, dimensions: int | None = None) -> str | None:
       module: An untrained module.
       dimensions: Axes of the records, the first included, if they are known.
     """
+    import torch
     from torch import nn
 
     parts = parts_of(module)
@@ -50,6 +51,8 @@ def why_not(module: Any, dimensions: int | None = None) -> str | None:
         return f"{type(odd[0]).__name__} is no layer that is trained together"
     if not dense or type(parts[-1]) is not nn.Linear:
         return "the module does not end in a linear layer"
+    if any(part.weight.dtype not in (torch.float32, torch.float64) for part in dense):
+        return "half precision is not trained together"
     if len({id(part) for part in parts}) < len(parts) or any(_is_touched(part) for part in module.modules()):
         return "layers are shared, hooked or frozen"
     if any(one and other for one, other in pairwise(active)):
@@ -80,12 +83,12 @@ def group_size(module: Any) -> int:
 
 
 def at_least_two(group: NDArray[np.intp], module: Any) -> NDArray[np.intp]:
-    """The group, or a model twice where it would be alone with a layer of one output.
+    """The group, or a model twice where it would be alone with a layer of one input or output.
 
     Libraries take another path, which rounds otherwise, for the product of a matrix and a single vector.
     """
-    single = any(getattr(part, "out_features", 2) == 1 for part in parts_of(module))
-    return group.repeat(2) if single and len(group) == 1 else group
+    widths = [getattr(part, side, 2) for part in parts_of(module) for side in ("in_features", "out_features")]
+    return group.repeat(2) if 1 in widths and len(group) == 1 else group
 
 
 def groups_of(sizes: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:

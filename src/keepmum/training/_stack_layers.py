@@ -1,8 +1,15 @@
 """Layers of several models at once: their answers, and the gradients that autograd would find.
 
-Arrays are ``(G, rows, width)``, one slice for each of G models. Rows and widths are padded with zeros such that each
-slice holds a multiple of 16 numbers: libraries compute a product differently, in the last bits, where it begins at
-another alignment, and what a model becomes must not depend on its place in the stack.
+Arrays are ``(G, rows, width)``, one slice for each of G models. What a model becomes must not depend on its place in
+the stack nor on how many others there are. Rows and widths are padded with zeros such that each slice takes a multiple
+of 128 bytes, for two reasons, both in the last bits:
+
+* A function of single numbers goes over the whole array by two vectors at a time, up to 64 bytes each; what is left at
+  the end, which belongs to the last model, it computes by another formula. Here nothing is left.
+* Libraries compute a product differently where a matrix begins at another alignment to 64 bytes.
+
+Sums over rows and the softmax of a row stay within a slice. That a product in a batch is the one that it would be in
+another batch is up to the library; tests compare groups of several sizes.
 """
 
 from __future__ import annotations
@@ -12,12 +19,12 @@ from collections.abc import Callable, Sequence
 from math import gcd
 from typing import Any
 
-ALIGNED = 16
-"""Numbers in 64 bytes of single precision."""
+ALIGNED = 32
+"""Numbers of single precision in 128 bytes: two of the widest vectors."""
 
 
 def aligned_width(width: int, beside: int) -> int:
-    """The least width from ``width`` on with a multiple of 16 numbers in a matrix that is ``beside`` long."""
+    """The least width from ``width`` on with a multiple of 32 numbers in a matrix that is ``beside`` long."""
     step = ALIGNED // gcd(beside, ALIGNED)
     return -(-width // step) * step
 

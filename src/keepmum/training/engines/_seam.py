@@ -67,7 +67,8 @@ def engine(name: str = "local", address: str | None = None, jobs: int | None = N
     """Train shadow models inside the block with this engine.
 
     It begins when the first model is to be trained, and ends with the block. Everything else stays where it is.
-    Findings are the same, bit for bit, from every engine and any number of workers.
+    Findings are the same, bit for bit, from every engine and any number of workers, as long as these have the same
+    versions of the libraries and the same kind of processor.
 
     Args:
       name: ``"local"``: processes on this machine; ``"dask"`` or ``"ray"``: a cluster.
