@@ -170,13 +170,13 @@ def sentence(game: Game, members: Side, imputed: Side, others: Side) -> str:
     if hidden.continuous:
         return (
             f"Of 100 people whose record the model was trained on, the attack guesses {name} right (off by at most "
-            f"{hidden.tolerance * hidden.scale:.3g}) for {right}; of 100 people whom the model never saw, for {control}. "
-            f"Without the model, {without} of the 100 are guessed right from what is known of them anyway."
+            f"{hidden.tolerance * hidden.scale:.3g}) for {right}; of 100 people whom the model never saw, for "
+            f"{control}. Without the model, {without} of the 100 are guessed right from what is known of them anyway."
         )
     pairs, blind, never = (round(100 * value_auc(side.scores, side.truth).value) for side in (members, imputed, others))
     return (
-        f"Of two people whose records the model was trained on and who differ in {name}, the attack tells which is which "
-        f"in {pairs} of 100 cases; of two people whom the model never saw, in {never}; without the model, from what is "
+        f"Of two people whose records the model was trained on and who differ in {name}, the attack tells which is "
+        f"which in {pairs} of 100 cases; of two people whom the model never saw, in {never}; without the model, from what is "
         f"known anyway, {blind} (50 is guessing). It names the right value for {right} of 100 people ({control} never "
         f"seen; {without} without the model)."
     )
