@@ -186,7 +186,17 @@ def test_every_attack_is_explained(keepmum, cls: type) -> None:
     assert code == 0
     assert f"access: {cls().access}" in out
     assert len(out.split("\n\n")[2]) > 60, "the attacker's story"
-    assert keepmum("explain", cls.id.split("/")[1])[1] == out
+    short = cls.id.split("/")[1]
+    if sum(other.id.split("/")[1] == short for other in attack_classes()) > 1:
+        assert keepmum("explain", short)[0] == 2
+        assert "give the whole id" in keepmum("explain", short)[2]
+    else:
+        assert keepmum("explain", short)[1] == out
+
+
+def test_ids_of_findings_and_verdicts_are_explained(keepmum) -> None:
+    assert keepmum("explain", "attribute/lomia:race")[1] == keepmum("explain", "attribute/lomia")[1]
+    assert "remembers people it was trained on" in keepmum("explain", "record-level")[1]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -59,20 +59,19 @@ def _entry(word: str) -> dict[str, Any]:
     """What is known of a word.
 
     Raises:
-      ConfigError: Nothing.
+      ConfigError: Nothing, or two things.
     """
     from keepmum.attacks import attack_classes
     from keepmum.policy import METRICS, POLICIES
     from keepmum.report._words import VERDICTS
     from keepmum.settings import did_you_mean
 
-    attacks = {cls.id: cls for cls in attack_classes()}
-    short = {name.split("/", 1)[1]: name for name in attacks}
-    variants = {attack.name: cls.id for cls in attacks.values() for attack in cls.variants()}
-    plain = variants.get(word, word.removesuffix(":per-class"))
-    name = short.get(plain, plain)
-    if name in attacks:
-        return _attack(attacks[name])
+    classes = attack_classes()
+    attacks = _called(word, classes)
+    if len(attacks) > 1:
+        raise ConfigError(f"{word} may be {' or '.join(cls.id for cls in attacks)}: give the whole id")
+    if attacks:
+        return _attack(attacks[0])
     if word in OUTCOMES:
         return {"id": word, "kind": "outcome of a finding", "text": OUTCOMES[word]}
     if word in VERDICTS:
@@ -81,10 +80,22 @@ def _entry(word: str) -> dict[str, Any]:
         return {"id": word, "kind": "metric", "text": METRICS[word]}
     if word in POLICIES:
         return {"id": word, "kind": "policy", "text": POLICIES[word].describe()}
-    near = did_you_mean(word, [*attacks, *short, *OUTCOMES, *VERDICTS, *METRICS, *POLICIES])
+    names = [name for cls in classes for name in (cls.id, _short(cls))]
+    near = did_you_mean(word, [*names, *OUTCOMES, *VERDICTS, *METRICS, *POLICIES])
     raise ConfigError(
         f"nothing is called {word!r}{f'; did you mean {near}?' if near else ': see keepmum list attacks'}"
     )
+
+
+def _called(word: str, classes: Sequence[Any]) -> list[Any]:
+    """The attacks that a word may mean: an id, what stands after its slash, or the id of a finding."""
+    made = [cls for cls in classes if word in [attack.name for attack in cls.variants()]]
+    plain = word.partition(":")[0] if word.startswith("attribute/") else word.removesuffix(":per-class")
+    return made or [cls for cls in classes if plain in (cls.id, _short(cls))]
+
+
+def _short(cls: Any) -> str:
+    return str(cls.id).split("/", 1)[1]
 
 
 def _attack(cls: Any) -> dict[str, Any]:
