@@ -35,7 +35,7 @@ class MembershipOracle(AttributeAttack[ScoreTarget]):
       Yeom, Giacomelli, Fredrikson, Jha. Privacy Risk in Machine Learning: Analyzing the Connection to Overfitting.
       CSF 2018, arXiv:1709.01604, section 5.1, where the oracle answers yes or no and ties are drawn by the prior.
       Zhao, Agrawal, Coburn, Asghar, Bhaskar, Kaafar, Webb, Dickinson. On the (In)Feasibility of Attribute Inference
-      Attacks on Machine Learning Models. EuroS&P 2021, arXiv:2103.07101, section 4.
+      Attacks on Machine Learning Models. EuroS&P 2021, arXiv:2103.07101.
     """
 
     id: ClassVar[str] = "attribute/membership-oracle"

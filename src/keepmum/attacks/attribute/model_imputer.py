@@ -26,8 +26,7 @@ class ModelImputer(AttributeAttack[ScoreTarget]):
     attacker's own people.
 
     References:
-      Jayaraman, Evans. Are Attribute Inference Attacks Just Imputation? CCS 2022, arXiv:2209.01292, section 4, there
-      called BB.IP.
+      Jayaraman, Evans. Are Attribute Inference Attacks Just Imputation? CCS 2022, arXiv:2209.01292, there called BB.IP.
     """
 
     id: ClassVar[str] = "attribute/model-imputer"
