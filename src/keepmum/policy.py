@@ -54,6 +54,12 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "closer.",
         "noise_that_stops_it": "Noise on the coefficients at which reconstruction is no better than a guess: more is "
         "more exposed.",
+        "resemblance": "1 minus the standardized distance of what was reconstructed to the people of the class: more "
+        "is nearer.",
+        "gain_over_prior": "How much nearer a reconstruction is than the best guess without a search. 0 is no nearer.",
+        "people_per_class": "People of the training data in the middle one of the classes: the fewer, the more one of "
+        "them is shown.",
+        "attackers_own_score": "Probability that the model gives the class of a made-up record. It is no success.",
         "duplicate_share": "Share of the members whose record also stands among the non-members.",
     }
 )

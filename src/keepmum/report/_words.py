@@ -58,6 +58,11 @@ METRICS: Mapping[str, str] = {
     "noise_that_stops_it": "noise that stops it",
     "accuracy_without_noise": "accuracy without that noise",
     "accuracy_with_noise": "accuracy with that noise",
+    "resemblance": "resemblance",
+    "resemblance_of_best_public_record": "resemblance of the best public record",
+    "gain_over_prior": "gain over the best guess without a search",
+    "people_per_class": "people per class",
+    "attackers_own_score": "the attacker's own score (no success)",
 }
 TPRS: Mapping[str, str] = {"tpr_at_fpr_0.1": "10 %", "tpr_at_fpr_0.01": "1 %", "tpr_at_fpr_0.001": "0.1 %"}
 PRIMARY = ("auc", "attribute_auc", "within_tolerance")

@@ -13,7 +13,7 @@ from keepmum.report._words import PRIMARY
 from keepmum.stats import Estimate
 from keepmum.stats.intervals import difference, normal_quantile
 
-LESS_IS_WORSE = frozenset({"smallest_leaf", "median_error", "noise_that_stops_it"})
+LESS_IS_WORSE = frozenset({"smallest_leaf", "median_error", "people_per_class"})
 """Metrics of which less is more leakage."""
 
 
