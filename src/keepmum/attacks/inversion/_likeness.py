@@ -10,15 +10,15 @@ from keepmum._encode import encode
 from keepmum.attacks.inversion import _base as family
 from keepmum.attacks.inversion._base import Floats, Resemblance
 from keepmum.attacks.inversion._columns import Columns, Indices
+from keepmum.attacks.inversion._nearer import nearer_p_value
 from keepmum.data import Records
 from keepmum.errors import NotApplicableError
 from keepmum.stats import Estimate
-from keepmum.stats.null import membership_p_value
 
 FEWEST_PEOPLE = 6
 """People of each side with whom profiles are compared, at least."""
-MOST_PEOPLE = 500
-"""People of a class and side who are compared with its profile."""
+MOST_PEOPLE = 200
+"""People of a class and side who are compared with its profile, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +86,12 @@ def crowd(space: Columns, people: Records) -> Crowd:
 
 @dataclass(frozen=True, eq=False)
 class Classmates:
-    """People of one class, as many who were trained on as who were not, as places in a `Crowd`.
+    """People of one class, as places in a `Crowd`.
 
     Attributes:
       place: The class.
-      members: ``(k,)``.
-      others: ``(k,)``.
+      members: ``(k,)`` who were trained on.
+      others: ``(o,)`` who were not.
     """
 
     place: int
@@ -116,9 +116,9 @@ def classmates(members: Indices, others: Indices, first: int, most: int, rng: np
     found = []
     for place in np.sort(rng.permutation(both)[:most]):
         ours, theirs = (rng.permutation(np.flatnonzero(side == place)) for side in (members, others))
-        size = min(len(ours), len(theirs), MOST_PEOPLE)
-        found.append(Classmates(int(place), first + ours[:size], first + len(members) + theirs[:size]))
-    people = sum(len(mates.members) for mates in found)
+        ours, theirs = ours[:MOST_PEOPLE], theirs[:MOST_PEOPLE]
+        found.append(Classmates(int(place), first + ours, first + len(members) + theirs))
+    people = sum(min(len(mates.members), len(mates.others)) for mates in found)
     if people < FEWEST_PEOPLE:
         raise NotApplicableError(
             f"needs {FEWEST_PEOPLE} members and as many people of their classes whom the model never saw, got {people}"
@@ -132,51 +132,58 @@ class Likeness:
 
     Attributes:
       members: ``(k,)`` people trained on, to the profile.
-      others: ``(k,)`` people of the same classes whom the model never saw, to the profile.
-      guesses: Distances of the others to a guess without a search, by its name.
+      others: ``(k,)`` as many people of each class whom the model never saw, to the profile.
+      guesses: Distances of these others to a guess without a search, by its name.
       from_members: The same for the members.
-      unit: ``(k,)`` middle distance in the class, as a scale.
+      p_value: Evidence from everyone that people trained on are nearer.
     """
 
     members: Floats
     others: Floats
     guesses: dict[str, Floats]
     from_members: dict[str, Floats]
-    unit: Floats
+    p_value: float
 
     @classmethod
-    def of(cls, everyone: Crowd, chosen: list[Classmates], profiles: list[Guess], best: list[Guess]) -> Likeness:
-        """Measure."""
+    def of(
+        cls,
+        everyone: Crowd,
+        chosen: list[Classmates],
+        profiles: list[Guess],
+        best: list[Guess],
+        rng: np.random.Generator,
+    ) -> Likeness:
+        """Measure the profile of each class, and the public record that the model is surest of."""
         by_name = {"resemblance": [everyone.mean()] * len(chosen), "resemblance_of_best_public_record": best}
 
         def to(guesses: list[Guess], side: str) -> list[Floats]:
-            pairs = zip(guesses, chosen, strict=True)
-            return [everyone.distances(guess, getattr(mates, side)) for guess, mates in pairs]
+            both = zip(guesses, chosen, strict=True)
+            return [everyone.distances(guess, getattr(mates, side)) for guess, mates in both]
 
         members, others = to(profiles, "members"), to(profiles, "others")
-        units = [
-            np.full(len(ours), max(float(np.median(np.r_[ours, theirs])), 1e-12))
-            for ours, theirs in zip(members, others, strict=True)
-        ]
+        pairs = [min(len(mates.members), len(mates.others)) for mates in chosen]
+
+        def alike(distances: list[Floats]) -> Floats:
+            return np.concatenate([part[:size] for part, size in zip(distances, pairs, strict=True)])
+
         return cls(
-            np.concatenate(members),
-            np.concatenate(others),
-            {name: np.concatenate(to(guesses, "others")) for name, guesses in by_name.items()},
-            {name: np.concatenate(to(guesses, "members")) for name, guesses in by_name.items()},
-            np.concatenate(units),
+            alike(members),
+            alike(others),
+            {name: alike(to(guesses, "others")) for name, guesses in by_name.items()},
+            {name: alike(to(guesses, "members")) for name, guesses in by_name.items()},
+            nearer_p_value(members, others, rng),
         )
 
     def judged(self, own: Floats, size: int) -> Resemblance:
         """Verdict, numbers and words."""
-        p_value = membership_p_value(-self.members / self.unit, -self.others / self.unit)
         prior = min(self.guesses.values(), key=lambda distances: float(distances.mean()))
         gain = family.mean(prior - self.others)
         verdict = family.CLASS if gain.low > 0 else family.NOTHING
-        verdict = family.RECORD if p_value <= family.LEVEL else verdict
+        verdict = family.RECORD if self.p_value <= family.LEVEL else verdict
         inside, outside = _resemblance(self.members), _resemblance(self.others)
         return Resemblance(
             explanation=_explanation(verdict, inside, outside, _resemblance(prior), size),
-            p_value=p_value,
+            p_value=self.p_value,
             verdict=verdict,
             metrics={
                 "resemblance": inside,

@@ -98,7 +98,7 @@ class ClassProfile(InversionAttack[ScoreTarget]):
         chosen = classmates(members, strangers, len(public), self.classes, ctx.rng)
         each = self._each(len(chosen), ctx)
         profiles, best_public, own = _profiles(target, space, chosen, each, self.prior, ctx.rng)
-        likeness = Likeness.of(everyone, chosen, profiles, [everyone.record(row) for row in best_public])
+        likeness = Likeness.of(everyone, chosen, profiles, [everyone.record(row) for row in best_public], ctx.rng)
         trained = members if ctx.trained_on is None else target.positions(ctx.trained_on.y)
         size = int(np.median([(trained == mates.place).sum() for mates in chosen]))
         return likeness.judged(own, size)
