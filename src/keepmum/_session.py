@@ -167,7 +167,9 @@ class Session:
             return None
         if isinstance(attack, AttributeAttack):  # the same people, however often the audit is taken up again
             purses = {a.purse for a in self.attacks if a.per_record and a.inapplicable(self.target) is None}
-            spare = self.settings.max_queries // self.settings.repeats - len(self.split.pool)
+            others = self.split.population
+            people = len(self.split.pool) + (0 if others is None else len(others))
+            spare = self.settings.max_queries // self.settings.repeats - people
             return max(0, spare) // max(1, len(purses))
         later = self.attacks[self.attacks.index(attack) :]
         asking = {other.purse for other in later if other.per_record and other.inapplicable(self.target) is None}

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from keepmum import audit
 from keepmum.attacks import Context
 from keepmum.attacks.attribute import (
     AttributeAttack,
@@ -411,7 +412,9 @@ def mixed() -> tuple[Split, Any]:
         group = np.eye(3)[rng.integers(0, 3, n)]
         frame = pd.DataFrame({"a": group[:, 0], "b": group[:, 1], "c": group[:, 2]})
         size = rng.integers(-2, 3, n)
-        return Records(frame.assign(age=rng.integers(20, 50, n), size=size), (size + rng.normal(0, 2, n) > 0).astype(int))
+        return Records(
+            frame.assign(age=rng.integers(20, 50, n), size=size), (size + rng.normal(0, 2, n) > 0).astype(int)
+        )
 
     data = Split(side(300, 1), side(300, 2), side(2_000, 3))
     forest = RandomForestClassifier(60, random_state=0, bootstrap=False).fit(data.members.X, data.members.y)
@@ -462,3 +465,21 @@ def test_the_same_seed_gives_the_same_beliefs(cls: type[AttributeAttack[Any]], m
     attack = cls(hidden=hide("kind=a+b+c", data))
     first, second = (played(attack, from_sklearn(forest), data, {}, seed=5)[1] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_an_audit_asks_no_more_than_it_may():
+    """Everyone is asked about once, the population included; candidates and practice share what is left."""
+
+    def single(n: int, seed: int) -> Records:
+        known = labeled(n, seed)
+        return Records(np.column_stack([known.X, np.random.default_rng(seed).normal(size=n)]), known.y)
+
+    data = Split(single(150, 1), single(150, 2), single(1_500, 3))
+    function = Counting(tables(3, 3, 2))
+    sides = {"members": data.members, "nonmembers": data.nonmembers, "population": data.population}
+    ids = [cls.id for cls in EVERY]
+    report = audit(function, **sides, attacks=ids, hidden=["0"], max_queries=3_000)
+    played = [f for f in report.findings if f.id.startswith("attribute/")]
+    assert len(played) == len(EVERY)
+    assert all(f.queries > 0 for f in played)
+    assert 1_800 < function.rows <= 3_000
