@@ -15,7 +15,7 @@ from keepmum.attacks.attribute._question import FLOOR, Guesses, Question
 from keepmum.data import Records
 from keepmum.targets._base import RegressionTarget, ScoreTarget
 
-FOLDS = 5
+FOLDS = 3
 PENALTIES = (1.0, 1e4)
 """Inverse strengths of the ridge penalty: an attribute with a small coefficient is read off with a large one."""
 
