@@ -85,6 +85,8 @@ def test_the_headline_is_about_records_where_they_leak(asked, leaky):
     assert headline(replace(leaky, findings=strong + leaky.findings)) == headline(leaky)
     weak, best = (guessed(name, RECORD_LEVEL, low) for name, low in (("weak", 0.6), ("best", 0.8)))
     assert headline(alone(weak, best)) == best
+    accused = Finding("membership/x", "membership", Outcome.LEAK, metrics={"auc": Estimate(0.6, 0.55, 0.65)})
+    assert headline(alone(best, accused)) == accused
 
 
 def test_each_attribute_has_its_verdict_and_what_it_means(hidden, asked):
@@ -233,6 +235,7 @@ def test_the_terminal_tells_the_same_in_its_width(asked, width):
     ):
         assert words in flat
     membership = text[: text.index("Hidden:")]
+    assert "attribute/" not in membership
     assert "confidence prior" not in membership
 
 
