@@ -239,6 +239,13 @@ def test_the_terminal_tells_the_same_in_its_width(asked, width):
     assert "confidence prior" not in membership
 
 
+def test_the_card_names_each_attribute_with_its_verdict(asked):
+    text = plain(card(asked))
+    assert "Hidden: marital-status , leak, record-level." in text
+    assert "Hidden: race , inconclusive." in text
+    assert "Hidden:" not in plain(card(replace(asked, findings=(), attributes=())))
+
+
 def test_markdown_has_a_whole_table_an_attribute(asked, leaky):
     text = markdown(asked)
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
