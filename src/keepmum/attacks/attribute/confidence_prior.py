@@ -20,7 +20,8 @@ class ConfidencePrior(AttributeAttack[ScoreTarget]):
 
     References:
       Fredrikson, Jha, Ristenpart. Model Inversion Attacks that Exploit Confidence Information and Basic
-      Countermeasures. CCS 2015, doi:10.1145/2810103.2813677, section 4, with the confidence itself in the place of its rounded value.
+      Countermeasures. CCS 2015, doi:10.1145/2810103.2813677, section 4, with the confidence itself in the place of
+      its rounded value.
     """
 
     id: ClassVar[str] = "attribute/confidence-prior"
