@@ -22,7 +22,7 @@ export MPLBACKEND := Agg
 # Many small models are trained; on few cores, threads within each cost more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo setup quick test check lint docs validity benchmarks clean
+.PHONY: help demo setup quick test check lint docs validity benchmarks hidden clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ validity: $(DEV)  ## Simulate the statistics at full size and rewrite docs/valid
 
 benchmarks: $(DEV)  ## Measure shadow models, also against other tools, and rewrite docs/benchmarks/shadows.md; an hour
 	@$(BIN)/python benchmarks/shadows.py --peers --write $(if $(DATA),--data "$(DATA)")
+
+hidden: $(DEV)  ## Measure attacks on hidden attributes and rewrite docs/benchmarks/attribute.md; some minutes
+	@$(BIN)/python benchmarks/attribute.py --write
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) demo dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -59,7 +59,7 @@ def once(case: str, seed: int) -> Seen:
     rng = np.random.default_rng([seed, *case.encode()])
     members, others, strangers = people(rng), people(rng), people(rng, STRANGERS)
     split = game(members, others)
-    found = play(trained(case, members, strangers, seed), split, hide("hidden", split), seed)
+    found = play(trained(case, members, strangers, seed), split, hide("hidden", split), seed, every=False)
     tested = {name: finding for name, finding in found.items() if finding.p_value is not None}
     adjusted = holm(np.array([finding.p_value for finding in tested.values()])).tolist()
     alone = [finding.verdict for finding in tested.values()]

@@ -82,11 +82,19 @@ def game(members: Side, others: Side, public: Side | None = None) -> Split:
     return Split(*(Records(*side) for side in (members, others)), None if public is None else Records(*public))
 
 
-def play(model: Any, split: Split, hidden: Hidden, seed: int = 0) -> dict[str, Finding]:
-    """Every attack that can be played, by its id without the attribute; nothing is taken out of the split first."""
+def play(model: Any, split: Split, hidden: Hidden, seed: int = 0, every: bool = True) -> dict[str, Finding]:
+    """Every attack that can be played, by its id without the attribute; nothing is taken out of the split first.
+
+    Args:
+      model: A fitted model.
+      split: Everyone.
+      hidden: What is hidden.
+      seed: Of the attacks.
+      every: Whether also those that are never called a leak are played.
+    """
     target = remembered(as_target(model, split.pool.y, None, probe=split.pool))
     ctx, found = Context(seed=seed), {}
-    for attack in (each.about(hidden) for each in attacks()):
+    for attack in (each.about(hidden) for each in attacks() if every or each.trained_people):
         if attack.inapplicable(target) is not None:
             continue
         try:

@@ -122,17 +122,22 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_the_tutorial_prints_what_it_quotes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("page", "in_the_repository"), [("first-audit", False), ("fredriksons-attack", True)])
+def test_a_tutorial_prints_what_it_quotes(
+    page: str,
+    in_the_repository: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Word for word; numbers may differ in the last digits between machines."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(ROOT if in_the_repository else tmp_path)
     names: dict[str, object] = {}
     quoted = 0
     for code, output in re.findall(
-        r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text("tutorials/first-audit.md"), flags=re.DOTALL
+        r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text(f"tutorials/{page}.md"), flags=re.DOTALL
     ):
-        exec(compile(code, "first-audit.md", "exec"), names)
+        exec(compile(code, f"{page}.md", "exec"), names)
         assert without_numbers(capsys.readouterr().out) == without_numbers(output)
         quoted += bool(output)
     assert quoted >= 5
