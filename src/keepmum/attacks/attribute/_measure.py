@@ -177,8 +177,8 @@ def sentence(game: Game, members: Side, imputed: Side, others: Side) -> str:
     return (
         f"Of two people whose records the model was trained on and who differ in {name}, the attack tells which is "
         f"which in {pairs} of 100 cases; of two people whom the model never saw, in {never}; without the model, from "
-        f"what is known anyway, {blind} (50 is guessing). It names the right value for {right} of 100 people ({control} never "
-        f"seen; {without} without the model)."
+        f"what is known anyway, {blind} (50 is guessing). It names the right value for {right} of 100 people "
+        f"({control} never seen; {without} without the model)."
     )
 
 
