@@ -15,7 +15,6 @@ from keepmum._session import Progress, Session
 from keepmum._shadowing import Recipe
 from keepmum.attacks import Attack, choose
 from keepmum.attacks.attribute import NOT_NAMED, AttributeAttack, hide
-from keepmum.attacks.membership import QueryAttack
 from keepmum.data import Records, Split, as_records
 from keepmum.errors import ConfigError
 from keepmum.overlap import remove_overlap
@@ -171,7 +170,7 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
     Raises:
       ConfigError: A hidden attribute that is none, or attacks on hidden attributes without one, or the reverse.
     """
-    paced = [a.paced(settings.effort) if isinstance(a, QueryAttack | AttributeAttack) else a for a in choose(wanted)]
+    paced = [attack.paced(settings.effort) for attack in choose(wanted)]
     open_ones = [a for a in paced if isinstance(a, AttributeAttack) and a.hidden is None]
     others = [a for a in paced if a not in open_ones]
     attributes = [hide(name, split, settings.known, settings.tolerance) for name in settings.hidden]

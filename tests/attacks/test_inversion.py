@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+import keepmum
 import zoo
 from keepmum.attacks import Context
 from keepmum.attacks.inversion import ClassProfile, InformedAdversary
@@ -479,6 +480,16 @@ def test_recorded_answers_cannot_be_asked_about_made_up_records():
 def test_effort_decides_the_queries_unless_they_are_given():
     assert [ClassProfile().paced(effort).queries for effort in Effort] == [250, 1_000, 7_500]
     assert ClassProfile(queries=300).paced(Effort.THOROUGH).queries == 300
+
+
+def test_an_audit_paces_the_queries_and_keeps_the_verdict():
+    data = zoo.split(n=60, seed=2, classes=2)
+    model = LogisticRegression(**EXACT).fit(data.members.X, data.members.y)
+    sides = ((side.X, side.y) for side in (data.members, data.nonmembers))
+    report = keepmum.audit(model, *sides, attacks="inversion/*", effort="quick")
+    assert 250 * 2 - 2 <= report["inversion/class-profile"].queries <= 250 * 2
+    finding = report["inversion/informed-adversary"]
+    assert (finding.outcome, finding.verdict) == (Outcome.LEAK, RECORD)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])

@@ -176,13 +176,14 @@ class Likeness:
 
     def judged(self, own: Floats, size: int) -> Resemblance:
         """Verdict, numbers and words."""
-        prior = min(self.guesses.values(), key=lambda distances: float(distances.mean()))
-        gain = family.mean(prior - self.others)
+        best = min(self.guesses, key=lambda name: float(self.guesses[name].mean()))
+        gain = family.mean(self.guesses[best] - self.others)
         verdict = family.CLASS if gain.low > 0 else family.NOTHING
         verdict = family.RECORD if self.p_value <= family.LEVEL else verdict
         inside, outside = _resemblance(self.members), _resemblance(self.others)
+        prior = _resemblance((self.from_members if verdict == family.RECORD else self.guesses)[best])
         return Resemblance(
-            explanation=_explanation(verdict, inside, outside, _resemblance(prior), size),
+            explanation=_explanation(verdict, inside, outside, prior, size),
             p_value=self.p_value,
             verdict=verdict,
             metrics={
