@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum.choices import Effort
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
 from keepmum.overlap import Overlap
@@ -141,6 +142,10 @@ class Attack(ABC, Generic[T]):
     def access(self) -> str:
         """The access that findings name."""
         return self.needs.access
+
+    def paced(self, effort: Effort) -> Attack[T]:
+        """The same attack with as much work as an audit of this effort grants; most take what they need."""
+        return self
 
     @abstractmethod
     def run(self, target: T, data: Split, ctx: Context) -> Finding:
