@@ -104,6 +104,16 @@ def test_queries_stay_within_the_limit_and_the_plan_tells_them():
     assert len(paying) == 1, "candidates are asked about once for all attacks on an attribute"
 
 
+def test_plans_foresee_the_queries_of_a_class_profile():
+    made = plan(MODEL, DATA.members, DATA.nonmembers, attacks=["inversion/class-profile"], effort="quick")
+    report = keepmum.audit(
+        MODEL, DATA.members, DATA.nonmembers, attacks=["inversion/class-profile"], effort="quick", seed=0
+    )
+    assert 600 < report.target["queries"] <= made.queries
+    limited = plan(MODEL, DATA.members, DATA.nonmembers, attacks=["inversion/class-profile"], max_queries=1_000)
+    assert limited.queries <= 1_000
+
+
 def test_groups_are_told_with_imputation_and_control():
     report = asked(slices=[zoo.TRAIT])
     groups = report.findings[0].slices

@@ -123,7 +123,11 @@ def draw_up(
     scored = sum(row.applicable and isinstance(a, MembershipAttack) for a, row in zip(attacks, rows, strict=True))
     population = 0 if split.population is None else len(split.population)
     repeats = getattr(target, "repeats", 1)
-    beyond = sum(row.queries for row, attack in zip(rows, attacks, strict=True) if attack.per_record)
+    beyond = sum(
+        row.queries
+        for row, attack in zip(rows, attacks, strict=True)
+        if row.applicable and (attack.per_record or attack.asks(target))
+    )
     queries = (m + n + population) * repeats + beyond
     asking = queries / repeats * per_row  # which was measured with all repeats
     refused = {
@@ -165,6 +169,10 @@ def _rows(
             row = replace(row, queries=asked * repeats)
             if not asked:
                 row = PlanRow(attack.name, False, attack.too_dear(share) or "")
+            left = None if left is None else left - asked
+        if row.applicable and (wanted := attack.asks(target)):
+            asked = wanted if left is None else min(wanted, left // max(1, len({*purses[number:]} - {""})))
+            row = replace(row, queries=asked * repeats)
             left = None if left is None else left - asked
         if isinstance(attack, AttributeAttack) and row.applicable:
             asked = 0 if attack.purse in paid else min(people, attack.affordable(spare)) * attack.per_record

@@ -19,12 +19,15 @@ from keepmum.findings import (
 from keepmum.stats.multiple import holm
 
 LEVEL = 0.05
+VERBATIM = frozenset({"structural/stored-records", "inversion/informed-adversary"})
+"""Findings that hold records themselves against what was read out of the model."""
 
 
 def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
     """Final outcomes: pay for all attacks at once (Holm), then believe nothing that the instrument casts doubt on.
 
-    What stands verbatim in a model stands there whatever the split is like, so stored records are not doubted.
+    What stands verbatim in a model stands there whatever the split is like, so records that were read out of it are not
+    doubted.
     """
     tested = [i for i, f in enumerate(findings) if f.p_value is not None]
     adjusted = holm(np.array([findings[i].p_value for i in tested], dtype=np.float64))
@@ -34,7 +37,7 @@ def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
         if outcome is not Outcome.INCONCLUSIVE:
             outcome = Outcome.LEAK if p_value <= LEVEL else Outcome.NO_LEAK_FOUND
         reason = findings[i].reason
-        if doubts and findings[i].id != "structural/stored-records":
+        if doubts and findings[i].id not in VERBATIM:
             outcome, reason = Outcome.INCONCLUSIVE, doubts[0]
         settled[i] = replace(
             findings[i],

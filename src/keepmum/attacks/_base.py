@@ -123,6 +123,10 @@ class Attack(ABC, Generic[T]):
         """Most rows that are asked about for each record beyond its own answer, which all attacks share."""
         return 0
 
+    def asks(self, target: T) -> int:
+        """Rows that are asked about at most beyond the people's own and those for each record."""
+        return 0
+
     @property
     def purse(self) -> str:
         """What its further rows are paid from: attacks that ask about the same rows share one."""

@@ -170,9 +170,11 @@ def is_rate(name: str) -> bool:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with so many decimals; infinity as its sign."""
+    """A number with so many decimals, two digits of smaller ones; infinity as its sign."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    if 0 < abs(value) < 10**-digits:
+        return f"{value:.2g}"
     return f"{value:.{digits}f}"
 
 

@@ -84,6 +84,10 @@ class ClassProfile(InversionAttack[ScoreTarget]):
             return "needs the model itself: recorded answers know only the recorded records"
         return super().inapplicable(target)
 
+    def asks(self, target: ScoreTarget) -> int:
+        """So many for each class that is reconstructed."""
+        return self.queries * min(self.classes, len(target.classes))
+
     def paced(self, effort: Effort) -> ClassProfile:
         """The same attack with the queries that an audit of this effort grants, unless it has a number of its own."""
         granted = STANDARD_QUERIES * effort.rows // Effort.STANDARD.rows
