@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,13 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
         write(members, "label", folder / "members.csv")
         write(people(1, ("Asian", "Black", "White")), "label", folder / "others.csv")
         write(people(1, ("Asian", "Black", "Other", "White")), "label", folder / "unseen.csv")
+        with ThreadPoolExecutor(2) as pool:
+            asked = {
+                case: pool.submit(ask, folder, hidden, "unseen.csv" if case == REFUSED else "others.csv")
+                for case, (hidden, _) in CASES.items()
+            }
         for case, (hidden, words) in CASES.items():
-            ended = ask(folder, hidden, "unseen.csv" if case == REFUSED else "others.csv")
+            ended = asked[case].result()
             said = ended.lines if ended.code == 2 else reasons(ended)
             good += len(said) == 1 and words in said[0]
             rows.append([case, f"--hidden {hidden}", ended.code, len(said), said[0] if said else ""])

@@ -67,7 +67,7 @@ def once(case: str, seed: int) -> Seen:
 
 
 def measure(quick: bool, jobs: int = 2) -> tuple[Bars, list[dict[str, Any]]]:
-    runs, seen = (6, 2) if quick else (200, 20)
+    runs, seen = (4, 2) if quick else (200, 20)
     results: dict[str, list[Seen]] = {}
     with ProcessPoolExecutor(jobs) as pool:
         for case in (*CASES, CAUGHT):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -116,8 +117,8 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """What stands on stderr."""
-        return [line for line in self.err.splitlines() if line.strip()]
+        """What stands on stderr, without the clock that ticks every 30 seconds on a busy machine."""
+        return [line for line in self.err.splitlines() if line.strip() and not re.search(r" · \d+ s$", line)]
 
 
 def keepmum(*words: str | Path, folder: Path, environment: Mapping[str, str] | None = None) -> Ended:

@@ -60,6 +60,13 @@ def test_parts_are_disjoint_and_all_there(scripts):
     assert all((side["a"] == y).all() for side, y in parts)
 
 
+def test_the_clock_is_no_error_and_a_second_line_is(scripts):
+    ended = scripts.people.Ended(
+        2, "", "reading the model and the records · 30 s\nkeepmum: no\n\nkeepmum: more\n", 0, 0
+    )
+    assert ended.lines == ["keepmum: no", "keepmum: more"]
+
+
 def test_race_alone_learns_from_the_others(scripts):
     members = pd.DataFrame({"race": ["a", "a", "b"], "vkorc1_1639": ["x", "x", "x"]}), None
     others = pd.DataFrame({"race": ["a", "b", "b"], "vkorc1_1639": ["x", "y", "y"]}), None
