@@ -14,6 +14,7 @@ from keepmum.attacks.inversion._nearer import nearer_p_value
 from keepmum.data import Records
 from keepmum.errors import NotApplicableError
 from keepmum.stats import Estimate
+from keepmum.stats.paired import paired_error_p_value
 
 FEWEST_PEOPLE = 6
 """People of each side with whom profiles are compared, at least."""
@@ -175,16 +176,18 @@ class Likeness:
         )
 
     def judged(self, own: Floats, size: int) -> Resemblance:
-        """Verdict, numbers and words."""
+        """Verdict, numbers and words: of the trained people only what is nearer to them than a guess tells anything."""
         best = min(self.guesses, key=lambda name: float(self.guesses[name].mean()))
         gain = family.mean(self.guesses[best] - self.others)
         verdict = family.CLASS if gain.low > 0 else family.NOTHING
-        verdict = family.RECORD if self.p_value <= family.LEVEL else verdict
+        beyond = paired_error_p_value(self.members, self.from_members[best])
+        p_value = max(self.p_value, beyond)
+        verdict = family.RECORD if p_value <= family.LEVEL else verdict
         inside, outside = _resemblance(self.members), _resemblance(self.others)
         prior = _resemblance((self.from_members if verdict == family.RECORD else self.guesses)[best])
         return Resemblance(
             explanation=_explanation(verdict, inside, outside, prior, size),
-            p_value=self.p_value,
+            p_value=p_value,
             verdict=verdict,
             metrics={
                 "resemblance": inside,
