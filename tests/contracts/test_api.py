@@ -19,6 +19,8 @@ import pytest
 MODULES = (
     "keepmum",
     "keepmum.attacks",
+    "keepmum.attacks.attribute",
+    "keepmum.attacks.inversion",
     "keepmum.attacks.membership",
     "keepmum.attacks.structural",
     "keepmum.datasets",

@@ -3,7 +3,7 @@
 from keepmum.attacks.attribute._base import NOT_NAMED, AttributeAttack
 from keepmum.attacks.attribute._hidden import Hidden, hide
 from keepmum.attacks.attribute._measure import describe
-from keepmum.attacks.attribute._question import Guesses, Question
+from keepmum.attacks.attribute._question import Question
 from keepmum.attacks.attribute.confidence_prior import ConfidencePrior
 from keepmum.attacks.attribute.csmia import Csmia
 from keepmum.attacks.attribute.fredrikson import Fredrikson
@@ -22,7 +22,6 @@ __all__ = [
     "ConfidencePrior",
     "Csmia",
     "Fredrikson",
-    "Guesses",
     "Hidden",
     "LeafCounts",
     "Learned",
