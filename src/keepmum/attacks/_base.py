@@ -59,6 +59,7 @@ class Context:
       queries_left: Rows that the target may still be asked about, or None for any number.
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
       games: What attacks on one hidden attribute share, by its name.
+      pictures: Where attacks leave what they reconstructed, for the closed folder: id of the attack → pictures.
       remarks: Where attacks leave what is to be said beside their numbers: id of the attack → one sentence.
       trained_on: Everyone whom the target was trained on, as given: copies, and people whom the audit leaves out,
         included; None where these are the members.
@@ -79,6 +80,7 @@ class Context:
     queries_left: int | None = None
     ledger: dict[str, Ledger] = field(default_factory=dict)
     games: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, Any] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     trained_on: Records | None = None
 

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from keepmum.attacks._base import Attack, Context
 from keepmum.data import Split
 from keepmum.errors import DataError
-from keepmum.findings import Finding, Outcome
+from keepmum.findings import (
+    CLASS_LEVEL,
+    IDENTITY_LEVEL,
+    NOTHING_BEYOND_PRIOR,
+    RECORD_LEVEL,
+    Finding,
+    Outcome,
+)
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
 from keepmum.targets.averaged import repeats_of
@@ -23,8 +30,9 @@ T = TypeVar("T", bound=Target)
 Floats = NDArray[np.float64]
 
 LEVEL = 0.05
-NOTHING, CLASS, RECORD = "nothing beyond prior", "class-level", "record-level"
-"""Verdicts: no better than without the model; the class as anyone in it; people who were trained on."""
+NOTHING, CLASS, PERSON, RECORD = NOTHING_BEYOND_PRIOR, CLASS_LEVEL, IDENTITY_LEVEL, RECORD_LEVEL
+"""Verdicts: no better than without the model; the class as anyone in it; the person that a class is; people who were
+trained on."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class InversionAttack(Attack[T]):
         return Finding(
             id=self.name,
             family=self.family,
-            outcome=Outcome.LEAK if seen.verdict == RECORD else Outcome.NO_LEAK_FOUND,
+            outcome=Outcome.LEAK if seen.verdict in (PERSON, RECORD) else Outcome.NO_LEAK_FOUND,
             access=self.access,
             queries=(target.queries - before) * repeats_of(target),
             metrics=seen.metrics,

@@ -1,0 +1,214 @@
+"""The inversion game on images: everything about it but the technique."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypeVar, final
+
+import numpy as np
+
+from keepmum.attacks._base import Context
+from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
+from keepmum.attacks.inversion._likeness import Classmates, classmates
+from keepmum.attacks.inversion._pictures import Picture, Studio, judged
+from keepmum.attacks.inversion.oracle import Limits, Oracle
+from keepmum.attacks.inversion.priors import PcaPrior, Prior
+from keepmum.choices import Effort
+from keepmum.data import Records, Split
+from keepmum.errors import ConfigError, DataError, NotApplicableError
+from keepmum.targets._base import LabelTarget, Target
+
+T = TypeVar("T", bound=LabelTarget)
+
+FEWEST_QUERIES = 10
+POOL = 200
+"""Samples of the prior that the model is asked about for the control of the best of them."""
+
+
+@dataclass(frozen=True)
+class ImageInversion(InversionAttack[T]):
+    """What do the pictures of a class look like? Subclasses search a prior's latent space for the model's favorite.
+
+    The prior is the attacker's own: fitted on the population, else on half of the people the model never saw. The
+    other half are held out: they train the evaluators, and a picture has to be nearer to the trained people than to them
+    to tell of records rather than of the class.
+
+    Attributes:
+      asks_for: What it asks the model for: ``gradients``, ``scores`` or ``labels``; it is given no more.
+      queries: Rows that are asked about for each class; an audit takes more or fewer for its effort.
+      classes: Classes that are reconstructed at most, drawn at random.
+      persons: Whether a class is a person: a recognizable picture then shows somebody.
+      shape: Shape of one image, ``(h, w)`` or ``(h, w, c)``, where records are flattened.
+      prior: What the attacker knows of such images; a principal component analysis of their own if None.
+      limits: What the model's owner does to the answers: fewer, rounded, noisy.
+      repeats: How often every answer is asked for, to average noise away.
+
+    Raises:
+      ConfigError: Fewer than 10 queries, no class, or no shape of an image.
+    """
+
+    asks_for: ClassVar[str] = "scores"
+
+    queries: int = 500
+    classes: int = 25
+    persons: bool = False
+    shape: tuple[int, ...] = ()
+    prior: Prior | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        if self.queries < FEWEST_QUERIES or self.classes < 1 or self.repeats < 1:
+            raise ConfigError(
+                f"expected at least {FEWEST_QUERIES} queries a class, one class and one repeat, got {self.queries}, "
+                f"{self.classes} and {self.repeats}"
+            )
+        if self.shape and (len(self.shape) not in (2, 3) or min(self.shape) < 1):
+            raise ConfigError(f"expected the shape of an image, (h, w) or (h, w, c), got {self.shape}")
+
+    @abstractmethod
+    def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
+        """The picture of the oracle's class; asks no more than the oracle's budget allows."""
+
+    def inapplicable(self, target: Target) -> str | None:
+        """Why this attack cannot be played here, or None."""
+        if getattr(target, "inner", target).recorded:
+            return "needs the model itself: recorded answers know only the recorded records"
+        return super().inapplicable(target)
+
+    def asks(self, target: T) -> int:
+        """So many for each class that is reconstructed, and the samples that are a control."""
+        return self.queries * min(self.classes, len(target.classes)) + POOL
+
+    def paced(self, effort: Effort) -> ImageInversion[T]:
+        """The same attack with the queries that an audit of this effort grants, unless it has a number of its own."""
+        default = type(self).__dataclass_fields__["queries"].default
+        granted = max(FEWEST_QUERIES, int(default * effort.rows / Effort.STANDARD.rows))
+        return replace(self, queries=granted) if self.queries == default else self
+
+    @final
+    def reconstruct(self, target: T, data: Split, ctx: Context) -> Resemblance:
+        """Search a picture of each class, then see whom it is like."""
+        studio, chosen = self._studio(target, data, ctx)
+        each = self._each(len(chosen), ctx)
+        pictures, own = [], np.empty(len(chosen))
+        for number, mates in enumerate(chosen):
+            oracle = Oracle(
+                target,
+                mates.place,
+                data.members,
+                studio.shape,
+                budget=each,
+                repeats=self.repeats,
+                limits=self._limits,
+            )
+            picture = self.invert(oracle, studio.prior, ctx.rng)
+            pictures.append(picture)
+            own[number] = picture.confidence
+        ctx.pictures[self.name] = studio.gallery(pictures)
+        return judged(studio, pictures, own, persons=self.persons)
+
+    @property
+    def _limits(self) -> Limits:
+        return replace(self.limits, access=self.asks_for)
+
+    def _studio(self, target: T, data: Split, ctx: Context) -> tuple[Studio, list[Classmates]]:
+        shape = self.image_shape(data.members)
+        public, others = _sides(data, ctx)
+        _refuse_overlap(public, data.members if ctx.trained_on is None else ctx.trained_on)
+        members, strangers = (target.positions(side.y) for side in (data.members, others))
+        chosen = classmates(members, strangers, len(public), self.classes, ctx.rng)
+        images = _images(public, shape)
+        prior = self.prior or PcaPrior.fit(images)
+        if tuple(prior.shape) != shape:
+            raise ConfigError(f"expected a prior of images of shape {shape}, got one of {tuple(prior.shape)}")
+        trained = members if ctx.trained_on is None else target.positions(ctx.trained_on.y)
+        everyone = np.concatenate([_images(side, shape) for side in (data.members, others)])
+        pool = prior.decode(prior.draw(POOL, ctx.rng))
+        studio = Studio(
+            shape=shape,
+            prior=prior,
+            images=everyone,
+            places=np.concatenate([members, strangers]),
+            chosen=chosen,
+            public=images,
+            best_public=self._favorites(target, data.members, images, chosen),
+            best_sample=self._favorites(target, data.members, pool, chosen),
+            records=np.array([int((trained == mates.place).sum()) for mates in chosen]),
+            seed=ctx.seed,
+        )
+        return studio, chosen
+
+    def image_shape(self, records: Records) -> tuple[int, ...]:
+        """Shape of one image.
+
+        Raises:
+          NotApplicableError: The records are no images, as far as can be seen.
+          DataError: They do not have the declared shape.
+        """
+        X = records.X
+        there = tuple(getattr(X, "shape", ()))[1:]
+        if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub" or not there:
+            raise NotApplicableError("needs images: an array of numbers of shape (n, h, w) or (n, h, w, c)")
+        if self.shape:
+            if int(np.prod(self.shape)) != int(np.prod(there)):
+                raise DataError(f"expected records that are images of shape {self.shape}, got rows of shape {there}")
+            return self.shape
+        if len(there) not in (2, 3):
+            raise NotApplicableError(
+                "needs images: an array of shape (n, h, w) or (n, h, w, c), or the shape of one where they are flattened"
+            )
+        return there
+
+    def _favorites(self, target: T, like: Records, images: Floats, chosen: Sequence[Classmates]) -> Floats:
+        """For each class the image that the model finds most like it, ``(C, *shape)``, as far as it is asked."""
+        oracle = Oracle(target, chosen[0].place, like, images.shape[1:], budget=None, limits=self._limits)
+        if self.asks_for == "labels":
+            answers = np.eye(len(target.classes))[oracle.labels(images)]
+        else:
+            answers = oracle.probabilities(images)
+        return images[[int(answers[:, mates.place].argmax()) for mates in chosen]]
+
+    def _each(self, classes: int, ctx: Context) -> int:
+        total = self.queries * self.repeats * classes
+        each = (total if ctx.queries_left is None else min(total, ctx.queries_left - POOL)) // classes
+        if each < FEWEST_QUERIES:
+            raise NotApplicableError(
+                f"needs {FEWEST_QUERIES} queries for each of {classes} classes; {ctx.queries_left:,} may be spent"
+            )
+        return each
+
+
+def _images(records: Records, shape: tuple[int, ...]) -> Floats:
+    return np.asarray(records.X, dtype=np.float64).reshape(len(records), *shape)
+
+
+def _sides(data: Split, ctx: Context) -> tuple[Records, Records]:
+    """The attacker's own images, and people held out.
+
+    Raises:
+      NotApplicableError: Too few to be divided.
+    """
+    if data.population is not None:
+        return data.population, data.nonmembers
+    n = len(data.nonmembers)
+    if n < 4:
+        raise NotApplicableError(f"needs images of the attacker's own: a population, or 4 non-members; there are {n}")
+    order = np.random.default_rng([ctx.seed, 0x696D6167]).permutation(n)
+    return data.nonmembers.take(order[: n // 2]), data.nonmembers.take(order[n // 2 :])
+
+
+def _refuse_overlap(public: Records, trained: Records) -> None:
+    """A prior that holds the trained images has nothing left to reconstruct.
+
+    Raises:
+      DataError: Some image is among both.
+    """
+    rows = {row.tobytes() for row in np.ascontiguousarray(trained.X)}
+    both = sum(row.tobytes() in rows for row in np.ascontiguousarray(public.X))
+    if both:
+        raise DataError(
+            f"{both} images are the attacker's own and in the training data too: give a population without them"
+        )

@@ -1,0 +1,257 @@
+"""Whom is a picture like? Better than no model, better than for people it never saw, a person or a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.attacks.inversion import _base as family
+from keepmum.attacks.inversion._base import Floats, Resemblance
+from keepmum.attacks.inversion._evaluators import Evaluator, evaluators
+from keepmum.attacks.inversion._likeness import Classmates
+from keepmum.attacks.inversion._nearer import nearer_p_value
+from keepmum.attacks.inversion.priors import Prior
+from keepmum.stats import Estimate
+from keepmum.stats.intervals import clopper_pearson
+from keepmum.stats.paired import paired_error_p_value, paired_hit_difference
+
+ODD = 0.99
+"""A picture that is farther from the prior than this share of held-out images is odd."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What an attack made of a class.
+
+    Attributes:
+      image: ``(*shape)``.
+      latent: ``(d,)`` numbers of the prior.
+      confidence: Probability that the model gives the class, or the share of labels; the attacker's own score.
+      trace: Queries so far, confidence and image along the way.
+    """
+
+    image: Floats
+    latent: Floats
+    confidence: float
+    trace: tuple[tuple[int, float, Floats], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Pictures side by side, for the closed folder alone: real people are on some.
+
+    Attributes:
+      classes: ``(C,)`` places of the classes.
+      results: ``(C, *shape)`` what the attack made.
+      starts: ``(C, *shape)`` the first picture along the way.
+      members: ``(C, *shape)`` nearest people trained on.
+      heldout: ``(C, *shape)`` nearest people of the class whom the model never saw.
+      controls: ``(C, *shape)`` best picture without a search.
+    """
+
+    classes: NDArray[np.intp]
+    results: Floats
+    starts: Floats
+    members: Floats
+    heldout: Floats
+    controls: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """All that pictures are held against.
+
+    Attributes:
+      shape: Of one image.
+      prior: What the attacker knows of such images.
+      images: ``(n, *shape)`` members, then held-out people.
+      places: ``(n,)`` their classes.
+      chosen: The classes that are reconstructed, with places in `images`.
+      public: ``(p, *shape)`` the attacker's own images.
+      best_public: ``(C, *shape)`` for each class the public image that the model finds most like it.
+      best_sample: ``(C, *shape)`` the same among samples of the prior.
+      records: ``(C,)`` people trained on of each class.
+      seed: Seed of the audit.
+    """
+
+    shape: tuple[int, ...]
+    prior: Prior
+    images: Floats
+    places: NDArray[np.intp]
+    chosen: list[Classmates]
+    public: Floats
+    best_public: Floats
+    best_sample: Floats
+    records: NDArray[np.intp]
+    seed: int
+
+    @cached_property
+    def wanted(self) -> NDArray[np.intp]:
+        """``(C,)`` classes of the pictures."""
+        return np.array([mates.place for mates in self.chosen], dtype=np.intp)
+
+    @cached_property
+    def heldout(self) -> NDArray[np.intp]:
+        """Places of all held-out people of the chosen classes."""
+        return np.concatenate([mates.others for mates in self.chosen])
+
+    @cached_property
+    def judges(self) -> tuple[Evaluator, ...]:
+        """Recognizers of the classes that were trained on held-out images, and on none that the model was trained on."""
+        return evaluators(self.images[self.heldout], self.places[self.heldout], self.wanted, self.shape, self.seed)
+
+    @cached_property
+    def controls(self) -> dict[str, Floats]:
+        """Pictures that no search made, by name, ``(C, *shape)`` each."""
+        mean = np.broadcast_to(self.public.mean(axis=0), self.best_public.shape)
+        return {"public_mean": mean, "best_public_image": self.best_public, "best_prior_sample": self.best_sample}
+
+    def recognized(self, pictures: Floats, k: int = 1) -> NDArray[np.bool_]:
+        """``(judges, C)`` whether each judge has the class among its first k."""
+        return np.stack([judge.top(pictures, self.wanted, k) for judge in self.judges])
+
+    def likeness(self, pictures: Floats, side: str) -> list[Floats]:
+        """For each class the correlations of its picture with its people on a side."""
+        return [
+            correlations(picture, self.images[getattr(mates, side)])
+            for picture, mates in zip(pictures, self.chosen, strict=True)
+        ]
+
+    def to_mean(self, pictures: Floats) -> Floats:
+        """``(C,)`` correlation of each picture with the mean held-out image of its class."""
+        means = [self.images[mates.others].mean(axis=0)[None] for mates in self.chosen]
+        return np.array([float(correlations(p, m)[0]) for p, m in zip(pictures, means, strict=True)])
+
+    def gallery(self, pictures: Sequence[Picture]) -> Gallery:
+        """Pictures with the people that they are nearest to."""
+        results = np.stack([picture.image for picture in pictures])
+        nearest = {}
+        for side in ("members", "others"):
+            found = [int(likeness.argmax()) for likeness in self.likeness(results, side)]
+            nearest[side] = np.stack(
+                [self.images[getattr(m, side)[row]] for m, row in zip(self.chosen, found, strict=True)]
+            )
+        starts = np.stack([p.trace[0][2] if p.trace else p.image for p in pictures])
+        return Gallery(self.wanted, results, starts, nearest["members"], nearest["others"], self.best_sample)
+
+
+def correlations(picture: Floats, others: Floats) -> Floats:
+    """Pearson correlation of a picture with others, ``(*shape)`` and ``(m, *shape)``; 0 where one is of one color."""
+    first, rest = picture.reshape(-1), others.reshape(len(others), -1)
+    first, rest = first - first.mean(), rest - rest.mean(axis=1, keepdims=True)
+    scale = np.linalg.norm(first) * np.linalg.norm(rest, axis=1)
+    return np.asarray(np.where(scale > 1e-12, rest @ first / np.where(scale > 1e-12, scale, 1.0), 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What some pictures show, one row a class."""
+
+    hits: NDArray[np.bool_]
+    likeness: Floats
+    nearest: Floats
+
+
+def _look(studio: Studio, pictures: Floats) -> _Seen:
+    nearest = np.array([part.max() for part in studio.likeness(pictures, "members")])
+    return _Seen(studio.recognized(pictures).all(axis=0), studio.to_mean(pictures), nearest)
+
+
+def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons: bool) -> Resemblance:
+    """Verdict, numbers and words about the pictures of an attack."""
+    images = np.stack([picture.image for picture in pictures])
+    seen = _look(studio, images)
+    without = {name: _look(studio, control) for name, control in studio.controls.items()}
+    best = max(without, key=lambda name: (without[name].hits.mean(), without[name].likeness.mean()))
+    distance = studio.prior.distance(images)
+    limit = float(np.quantile(studio.prior.distance(studio.images[studio.heldout]), ODD))
+    natural = float(np.median(distance)) <= limit
+    identified = paired_hit_difference(seen.hits, without[best].hits)[1] if natural else 1.0
+    alike = paired_error_p_value(1 - seen.likeness, 1 - without[best].likeness)
+    nearer = nearer_p_value(*_distances(studio, images), np.random.default_rng([studio.seed, 0x6E656172]))
+    beyond = paired_error_p_value(1 - seen.nearest, 1 - without[best].nearest)
+    record = max(nearer, beyond)
+    p_value = min(1.0, 2 * min(identified, record)) if persons else record
+    verdict = _verdict(p_value, record, min(identified, alike), persons=persons)
+    return Resemblance(
+        explanation=_words(studio, seen, without[best], verdict, natural=natural),
+        p_value=p_value,
+        verdict=verdict,
+        metrics={
+            "identified": clopper_pearson(int(seen.hits.sum()), len(seen.hits)),
+            **_more(studio, images),
+            "resemblance": family.mean(seen.nearest, -1.0, 1.0),
+            "resemblance_to_class_mean": family.mean(seen.likeness, -1.0, 1.0),
+            "prior_distance": family.median(distance),
+            "prior_distance_of_images": Estimate(limit, limit, limit),
+            "attackers_own_score": family.mean(own, 0.0, 1.0),
+            "people_per_class": _exactly(float(np.median(studio.records))),
+        },
+        baseline=_told(without[best]),
+        control={
+            "resemblance": family.mean(_nearest_alike(studio, images, "others"), -1.0, 1.0),
+            **{f"accuracy_of_{judge.name}": judge.accuracy for judge in studio.judges if judge.accuracy is not None},
+        },
+    )
+
+
+def _verdict(p_value: float, record: float, anything: float, *, persons: bool) -> str:
+    if p_value <= family.LEVEL:
+        return family.RECORD if not persons or record <= family.LEVEL / 2 else family.PERSON
+    return family.CLASS if anything <= family.LEVEL else family.NOTHING
+
+
+def _told(seen: _Seen) -> dict[str, Estimate]:
+    return {
+        "identified": clopper_pearson(int(seen.hits.sum()), len(seen.hits)),
+        "resemblance": family.mean(seen.nearest, -1.0, 1.0),
+        "resemblance_to_class_mean": family.mean(seen.likeness, -1.0, 1.0),
+    }
+
+
+def _more(studio: Studio, images: Floats) -> dict[str, Estimate]:
+    """What each judge says by itself, and among its first five."""
+    found = {}
+    for k in (1, 5):
+        for judge, hits in zip(studio.judges, studio.recognized(images, k), strict=True):
+            found[f"identified_by_{judge.name}{'' if k == 1 else '_in_5'}"] = clopper_pearson(
+                int(hits.sum()), len(hits)
+            )
+    return found
+
+
+def _distances(studio: Studio, images: Floats) -> tuple[list[Floats], list[Floats]]:
+    """Distances of the pictures to members and to held-out people, class by class."""
+    members, others = ([1 - part for part in studio.likeness(images, side)] for side in ("members", "others"))
+    return members, others
+
+
+def _nearest_alike(studio: Studio, images: Floats, side: str) -> Floats:
+    """Nearest of as many people of a side as there are members."""
+    sizes = [len(mates.members) for mates in studio.chosen]
+    return np.array([part[:size].max() for part, size in zip(studio.likeness(images, side), sizes, strict=True)])
+
+
+def _exactly(value: float) -> Estimate:
+    return Estimate(value, value, value)
+
+
+def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural: bool) -> str:
+    """What the pictures show, to a lay person."""
+    said = {
+        family.RECORD: "are nearer to the very images it was trained on than to other images of the same class",
+        family.PERSON: "show the person that a class is, whom nobody could draw without the model",
+        family.CLASS: "tell what a class looks like, and nothing about the trained images in particular",
+        family.NOTHING: "show no more than could be drawn without the model",
+    }[verdict]
+    odd = "" if natural else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
+    few = int(np.median(studio.records))
+    return (
+        f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the right "
+        f"class for {seen.hits.mean():.0%} of {len(seen.hits)} pictures, for {control.hits.mean():.0%} of the best "
+        f"without a search; half of the classes were trained on {few} or fewer images.{odd}"
+    )
