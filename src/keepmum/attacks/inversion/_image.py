@@ -32,8 +32,8 @@ class ImageInversion(InversionAttack[T]):
     """What do the pictures of a class look like? Subclasses search a prior's latent space for the model's favorite.
 
     The prior is the attacker's own: fitted on the population, else on half of the people the model never saw. The
-    other half are held out: they train the evaluators, and a picture has to be nearer to the trained people than to them
-    to tell of records rather than of the class.
+    other half are held out: they train the evaluators, and a picture has to be nearer to the trained people than to
+    them to tell of records rather than of the class.
 
     Attributes:
       asks_for: What it asks the model for: ``gradients``, ``scores`` or ``labels``; it is given no more.
@@ -158,7 +158,7 @@ class ImageInversion(InversionAttack[T]):
             return self.shape
         if len(there) not in (2, 3):
             raise NotApplicableError(
-                "needs images: an array of shape (n, h, w) or (n, h, w, c), or the shape of one where they are flattened"
+                "needs images: an array of shape (n, h, w) or (n, h, w, c), or the shape of one where they are flat"
             )
         return there
 
