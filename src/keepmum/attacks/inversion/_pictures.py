@@ -101,7 +101,7 @@ class Studio:
 
     @cached_property
     def judges(self) -> tuple[Evaluator, ...]:
-        """Recognizers of the classes that were trained on held-out images, and on none that the model was trained on."""
+        """Recognizers of the classes, trained on held-out images and on none that the model was trained on."""
         return evaluators(self.images[self.heldout], self.places[self.heldout], self.wanted, self.shape, self.seed)
 
     @cached_property
@@ -251,7 +251,7 @@ def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural
     odd = "" if natural else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
     few = int(np.median(studio.records))
     return (
-        f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the right "
-        f"class for {seen.hits.mean():.0%} of {len(seen.hits)} pictures, for {control.hits.mean():.0%} of the best "
+        f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the "
+        f"right class for {seen.hits.mean():.0%} of {len(seen.hits)} pictures, for {control.hits.mean():.0%} of the best "
         f"without a search; half of the classes were trained on {few} or fewer images.{odd}"
     )
