@@ -249,9 +249,9 @@ def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural
         family.NOTHING: "show no more than could be drawn without the model",
     }[verdict]
     odd = "" if natural else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
-    few = int(np.median(studio.records))
+    few, hits = int(np.median(studio.records)), len(seen.hits)
     return (
         f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the "
-        f"right class for {seen.hits.mean():.0%} of {len(seen.hits)} pictures, for {control.hits.mean():.0%} of the best "
-        f"without a search; half of the classes were trained on {few} or fewer images.{odd}"
+        f"right class for {seen.hits.mean():.0%} of {hits} pictures, for {control.hits.mean():.0%} of the best without a "
+        f"search; half of the classes were trained on {few} or fewer images.{odd}"
     )
