@@ -252,6 +252,6 @@ def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural
     few, hits = int(np.median(studio.records)), len(seen.hits)
     return (
         f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the "
-        f"right class for {seen.hits.mean():.0%} of {hits} pictures, for {control.hits.mean():.0%} of the best without a "
-        f"search; half of the classes were trained on {few} or fewer images.{odd}"
+        f"right class for {seen.hits.mean():.0%} of {hits} pictures, for {control.hits.mean():.0%} of the best without "
+        f"a search; half of the classes were trained on {few} or fewer images.{odd}"
     )
