@@ -1,5 +1,6 @@
-"""Small real data for the demo, the tests and the documentation."""
+"""Small real data, and faces of nobody, for the demo, the tests and the documentation."""
 
 from keepmum.datasets._adult import load_adult
+from keepmum.datasets.faces import make_faces
 
-__all__ = ["load_adult"]
+__all__ = ["load_adult", "make_faces"]
