@@ -1,0 +1,8 @@
+"""Priors: what an attacker takes images to look like before any question to the model."""
+
+from keepmum.attacks.inversion._decoder_prior import DecoderPrior
+from keepmum.attacks.inversion._pca_prior import PcaPrior
+from keepmum.attacks.inversion._pixel_prior import PixelPrior, blurred
+from keepmum.attacks.inversion._prior import Prior
+
+__all__ = ["DecoderPrior", "PcaPrior", "PixelPrior", "Prior", "blurred"]
