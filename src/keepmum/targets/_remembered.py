@@ -65,6 +65,9 @@ class RememberedScores(ScoreTarget):
         answer: Floats = self._memory.ask(records, self.inner.predict_proba)
         return answer
 
+    def _predict(self, records: Records) -> Indices:
+        return super()._predict(records) if records.ids is not None else self.inner.predict(records)
+
 
 class RememberedGradients(GradientTarget):
     """`GradientTarget` with a memory of its probabilities; gradients and activations are too large to keep."""
@@ -88,6 +91,9 @@ class RememberedGradients(GradientTarget):
     def _predict_proba(self, records: Records) -> Floats:
         answer: Floats = self._memory.ask(records, self.inner.predict_proba)
         return answer
+
+    def _predict(self, records: Records) -> Indices:
+        return super()._predict(records) if records.ids is not None else self.inner.predict(records)
 
     def _loss_gradients(self, records: Records, places: Indices) -> Iterator[NDArray[np.floating]]:
         self.inner.queries += len(records)

@@ -18,6 +18,8 @@ LADDER: tuple[Access, ...] = ("labels", "scores", "gradients")
 class Limits:
     """How much of its answers a model shows to the outside.
 
+    Where only labels are told they are the model's own: what is done to probabilities does not change them.
+
     Attributes:
       access: The most that may be asked: ``"gradients"`` (all that the target offers), ``"scores"`` or ``"labels"``.
       top: Only so many of the largest probabilities are told; the attacker shares out the rest evenly. None for all.
@@ -27,7 +29,7 @@ class Limits:
       seed: Seed of the noise.
 
     Raises:
-      ConfigError: A value out of range, or limits on probabilities where only labels are told.
+      ConfigError: A value out of range.
     """
 
     access: Access = "gradients"
@@ -45,8 +47,6 @@ class Limits:
             raise ConfigError(f"expected decimals of at least 0, got {self.decimals}")
         if not 0 <= self.noise < np.inf or self.seed < 0:
             raise ConfigError(f"expected noise and a seed of at least 0, got {self.noise} and {self.seed}")
-        if self.access == "labels" and self.blurred:
-            raise ConfigError("expected no top, decimals or noise where only labels are told: leave them out")
 
     @property
     def blurred(self) -> bool:
