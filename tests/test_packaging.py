@@ -43,7 +43,9 @@ def test_constraints_are_exact_pins_without_places() -> None:
     assert "torch" in PINS
 
 
-@pytest.mark.parametrize("extra", ["", "dev", "docs", "onnx", "lightgbm", "torch", "parquet", "polars", "dask", "ray"])
+@pytest.mark.parametrize(
+    "extra", ["", "dev", "docs", "onnx", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "orl"]
+)
 def test_everything_that_is_installed_is_pinned(extra: str) -> None:
     assert required(extra) - {normal(name) for name in PINS} - {"keepmum"} == set()
 

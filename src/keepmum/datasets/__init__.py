@@ -1,6 +1,7 @@
 """Small real data, and faces of nobody, for the demo, the tests and the documentation."""
 
 from keepmum.datasets._adult import load_adult
+from keepmum.datasets._orl import load_orl
 from keepmum.datasets.faces import make_faces
 
-__all__ = ["load_adult", "make_faces"]
+__all__ = ["load_adult", "load_orl", "make_faces"]
