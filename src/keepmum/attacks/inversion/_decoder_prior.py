@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Eigenimages
+from keepmum.attacks.inversion._eigenimages import Naturalness
 from keepmum.attacks.inversion._pca_prior import fitted_to
 from keepmum.attacks.inversion._prior import Prior
 from keepmum.errors import DataError, NotApplicableError
@@ -129,12 +129,16 @@ class DecoderPrior(Prior):
         """
         return super().draw(n, rng) if self._draw is None else self._answer(self._draw(n, rng), n, (self.size,), "draw")
 
-    def natural(self) -> Eigenimages:
-        """Eigenimages of what the decoder draws."""
+    def natural(self) -> Naturalness:
+        """How far from what the decoder draws other images are.
+
+        Raises:
+          DataError: It always draws the same.
+        """
         return self._natural
 
     @cached_property
-    def _natural(self) -> Eigenimages:
+    def _natural(self) -> Naturalness:
         images = self.decode(self.draw(SAMPLES, np.random.default_rng(0)))
         return fitted_to(images, COMPONENTS, self.high - self.low)
 

@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Eigenimages, eigenimages
+from keepmum.attacks.inversion._eigenimages import Naturalness
 from keepmum.attacks.inversion._prior import Prior, checked_images, checked_range
 from keepmum.errors import ConfigError, DataError
-
-MOST_IMAGES = 2_000
-"""Images that principal components are fitted to, at most; of more, evenly spread ones."""
 
 
 class PcaPrior(Prior):
@@ -25,16 +22,16 @@ class PcaPrior(Prior):
       Turk, Pentland. Eigenfaces for Recognition. Journal of Cognitive Neuroscience 3 (1991), 71-86.
     """
 
-    def __init__(self, shape: tuple[int, ...], low: float, high: float, fitted: Eigenimages) -> None:
-        super().__init__(shape, low, high, len(fitted.components))
-        self._fitted = fitted
+    def __init__(self, shape: tuple[int, ...], low: float, high: float, natural: Naturalness) -> None:
+        super().__init__(shape, low, high, len(natural.eigenimages.components))
+        self._natural, self._eigen = natural, natural.eigenimages
 
     @classmethod
     def fit(cls, images: Any, components: int = 40, *, low: float | None = None, high: float | None = None) -> PcaPrior:
         """Fit to public images.
 
         Args:
-          images: ``(n, *shape)``, at least two different ones.
+          images: ``(n, *shape)``, at least two different ones; of more than 2,000, evenly spread ones are used.
           components: Most latent numbers; fewer where the images differ in fewer ways.
           low: The darkest value of a pixel; the darkest seen, if None.
           high: The brightest value of a pixel; the brightest seen, if None.
@@ -45,14 +42,12 @@ class PcaPrior(Prior):
         """
         if components < 1:
             raise ConfigError(f"expected at least one component, got {components}")
-        images = public_images(images, None, low, high)
-        if not np.ptp(images, axis=0).any():
-            raise DataError(f"expected at least two different images to fit components to, got {len(images)} alike")
-        low, high = checked_range(
-            images.min() if low is None else low,
-            images.max() if high is None else high,
-        )
-        return cls(images.shape[1:], low, high, fitted_to(images, components, high - low))
+        public = public_images(images, None, low, high)
+        low, high = public.min() if low is None else low, public.max() if high is None else high
+        if low == high:
+            raise DataError(f"expected at least two different images to fit components to, got {len(public)} alike")
+        low, high = checked_range(low, high)
+        return cls(public.shape[1:], low, high, fitted_to(public, components, high - low))
 
     def encode(self, images: Any) -> Floats:
         """Whitened coordinates of the nearest images that the components can express; ``(n, d)``.
@@ -60,8 +55,7 @@ class PcaPrior(Prior):
         Raises:
           DataError: Images of another shape, or pixels that are no numbers.
         """
-        images = self._images(images)
-        return self._fitted.latents(images.reshape(len(images), -1))
+        return self._eigen.latents(self._images(images))
 
     def decode(self, latents: Any) -> Floats:
         """The mean image and so many standard deviations along each component; ``(n, *shape)``, clipped.
@@ -69,7 +63,7 @@ class PcaPrior(Prior):
         Raises:
           DataError: Latents of another shape, or that are no numbers.
         """
-        return self._decoded(self._fitted.images(self._latents(latents)))
+        return np.clip(self._eigen.images(self._latents(latents)), self.low, self.high)
 
     def pull_back(self, latents: Any, gradient: Any) -> Floats:
         """The gradient along each component, times its standard deviation; ``(n, d)``.
@@ -80,11 +74,11 @@ class PcaPrior(Prior):
         gradient = self._images(gradient, "gradients")
         if len(self._latents(latents)) != len(gradient):
             raise DataError(f"expected a gradient for each of {len(latents)} images, got {len(gradient)}")
-        return np.asarray(gradient.reshape(len(gradient), -1) @ self._fitted.components.T * self._fitted.deviations)
+        return np.asarray(gradient.reshape(len(gradient), -1) @ self._eigen.components.T * self._eigen.deviations)
 
-    def natural(self) -> Eigenimages:
-        """The components themselves."""
-        return self._fitted
+    def natural(self) -> Naturalness:
+        """How far from the public images others are."""
+        return self._natural
 
 
 def public_images(
@@ -106,7 +100,13 @@ def public_images(
     return checked
 
 
-def fitted_to(images: Floats, components: int, span: float) -> Eigenimages:
-    """Eigenimages of ``(n, *shape)`` images, or of evenly spread ones among many."""
-    rows = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).astype(np.intp)
-    return eigenimages(images[rows].reshape(len(rows), -1), components, span)
+def fitted_to(images: Floats, components: int, span: float) -> Naturalness:
+    """What ``(n, *shape)`` images have in common, at least two different ones.
+
+    Raises:
+      DataError: There are none.
+    """
+    natural = Naturalness.fit(images, components, span)
+    if not len(natural.eigenimages.components):
+        raise DataError(f"expected at least two different images to fit components to, got {len(images)} alike")
+    return natural

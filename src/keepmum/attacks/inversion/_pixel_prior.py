@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Eigenimages
+from keepmum.attacks.inversion._eigenimages import Naturalness
 from keepmum.attacks.inversion._pca_prior import fitted_to, public_images
 from keepmum.attacks.inversion._prior import Prior
 from keepmum.errors import ConfigError, DataError, NotApplicableError
@@ -100,7 +100,8 @@ class PixelPrior(Prior):
         Raises:
           DataError: Latents of another shape, or that are no numbers.
         """
-        return self._decoded(self._filled(self._latents(latents)))
+        flat = self._filled(self._latents(latents))
+        return np.clip(flat, self.low, self.high).reshape(len(flat), *self.shape)
 
     def pull_back(self, latents: Any, gradient: Any) -> Floats:
         """The gradient of the free pixels; ``(n, d)``.
@@ -147,8 +148,8 @@ class PixelPrior(Prior):
             return where
         return self.encode(self._process(self.decode(where)))
 
-    def natural(self) -> Eigenimages:
-        """Eigenimages of the public images.
+    def natural(self) -> Naturalness:
+        """How far from the public images others are.
 
         Raises:
           NotApplicableError: There are no two different public images.
@@ -156,7 +157,7 @@ class PixelPrior(Prior):
         return self._natural
 
     @cached_property
-    def _natural(self) -> Eigenimages:
+    def _natural(self) -> Naturalness:
         if self._public is None or not np.ptp(self._public, axis=0).any():
             raise NotApplicableError("needs at least two different public images to tell what is natural: give public=")
         return fitted_to(self._public, COMPONENTS, self.high - self.low)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Eigenimages
+from keepmum.attacks.inversion._eigenimages import Naturalness
 from keepmum.errors import ConfigError, DataError
 
 
@@ -86,8 +86,8 @@ class Prior(ABC):
         """
 
     @abstractmethod
-    def natural(self) -> Eigenimages:
-        """What images of this prior's kind look like, which says how unnatural others are.
+    def natural(self) -> Naturalness:
+        """How far images may be from each other and still be of this prior's kind.
 
         Raises:
           NotApplicableError: The prior knows no images.
@@ -130,8 +130,9 @@ class Prior(ABC):
     def distance(self, images: Any) -> Floats:
         """How unnatural images are: about 1 for those of the prior's kind, much larger for noise.
 
-        The mean squared whitened coordinate among the principal components of natural images, or what these cannot
-        express of the image, whichever is worse; both as multiples of what they are for natural images not fitted on.
+        Natural images have principal components. An image is odd by its mean squared whitened coordinate, by what the
+        components cannot express of it, or by how rough that is, whichever is worst; each is told as a multiple of
+        what it is for natural images that the components were not fitted to.
 
         Args:
           images: ``(n, *shape)``.
@@ -143,17 +144,13 @@ class Prior(ABC):
           DataError: Images of another shape, or pixels that are no numbers.
           NotApplicableError: The prior knows no images.
         """
-        images = self._images(images)
-        return self.natural().distance(images.reshape(len(images), -1))
+        return self.natural().distance(self._images(images))
 
     def _images(self, images: Any, what: str = "images") -> Floats:
         return checked_images(images, self.shape, what)
 
     def _latents(self, latents: Any) -> Floats:
         return _finite(latents, (self.size,), "latents")
-
-    def _decoded(self, flat: Floats) -> Floats:
-        return np.clip(flat, self.low, self.high).reshape(len(flat), *self.shape)
 
 
 def checked_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
