@@ -100,4 +100,4 @@ def _shares(old: int, new: int) -> Floats:
         raise DataError(f"expected sides of at least one pixel, got {new}")
     ends = np.arange(new + 1) * old / new
     covered = np.minimum(ends[1:, None], np.arange(1, old + 1)) - np.maximum(ends[:-1, None], np.arange(old))
-    return np.clip(covered, 0, None) * new / old
+    return np.asarray(np.clip(covered, 0, None) * new / old)
