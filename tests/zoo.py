@@ -253,3 +253,70 @@ def trait_ignorants(seed: int = 0) -> tuple[Pair, ...]:
         Pair(IgnorantValues(), data),
         Pair(from_sklearn(tree.fit(others.X, others.y)), data),
     )
+
+
+PICTURE = (8, 8)
+"""Shape of the zoo's images."""
+
+
+def album(classes: int, shots: int, seed: int) -> Records:
+    """Smooth images: each class has a pattern of its own, each image a little of another."""
+    rng = np.random.default_rng([seed, 3])
+    down, across = np.mgrid[0 : PICTURE[0], 0 : PICTURE[1]] / PICTURE[0]
+    waves = [np.cos(np.pi * (a * down + b * across)) for a in range(4) for b in range(4)]
+    basis = np.stack(waves)[1:]
+    owns = np.random.default_rng(7).normal(size=(classes, len(basis)))
+    each = np.repeat(owns, shots, axis=0) + 0.7 * rng.normal(size=(classes * shots, len(basis)))
+    images = 0.5 + 0.05 * np.tensordot(each, basis, axes=1)
+    return Records(np.clip(images, 0, 1), np.repeat(np.arange(classes), shots))
+
+
+def album_split(seed: int = 0, classes: int = 12) -> Split:
+    """One image a class to train on, six that are not."""
+    return Split(album(classes, 1, 2 * seed), album(classes, 6, 2 * seed + 1))
+
+
+class Album(Open):
+    """Holds images of each class and is the surer of one the nearer it is asked to them; no flat places anywhere."""
+
+    def __init__(self, held: Records, width: float = 0.4) -> None:
+        super().__init__(np.unique(held.y))
+        self.held, self.width = held, width
+
+    def _logits(self, X: np.ndarray) -> np.ndarray:
+        flat = np.asarray(X, dtype=float).reshape(len(X), -1)
+        held = np.asarray(self.held.X).reshape(len(self.held), -1)
+        return -((flat[:, None] - held) ** 2).sum(axis=2) / (2 * self.width**2)
+
+    def _predict_proba(self, records: Records) -> np.ndarray:
+        logits = self._logits(records.X)
+        by_class = np.stack([logits[:, self.held.y == c].max(axis=1) for c in self.classes], axis=1)
+        odds = np.exp(by_class - by_class.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def _input_gradients(self, records: Records, places: np.ndarray) -> np.ndarray:
+        """Of the cross-entropy; each class's nearest image pulls."""
+        logits, shares = self._logits(records.X), self._predict_proba(records)
+        held = np.asarray(self.held.X).reshape(len(self.held), -1)
+        nearest = np.stack(
+            [np.flatnonzero(self.held.y == c)[logits[:, self.held.y == c].argmax(axis=1)] for c in self.classes], axis=1
+        )
+        pull = np.einsum("nk,nkd->nd", shares, held[nearest])
+        own = held[nearest[np.arange(len(places)), places]]
+        return ((pull - own) / self.width**2).reshape(np.asarray(records.X).shape)
+
+
+@cache
+def image_memorizers(seed: int = 0) -> tuple[Pair, ...]:
+    """A recognizer that holds the images it was trained on."""
+    data = album_split(seed)
+    return (Pair(Album(data.members), data),)
+
+
+@cache
+def image_ignorants(seed: int = 0) -> tuple[Pair, ...]:
+    """Recognizers of the same classes that were trained on other images, or on noise."""
+    data = album_split(seed)
+    others = album(12, 1, 10_000 + seed)
+    noise = Records(np.random.default_rng(seed).uniform(size=others.X.shape), others.y)
+    return (Pair(Album(others), data), Pair(Album(noise), data))

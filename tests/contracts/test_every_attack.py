@@ -11,6 +11,7 @@ import pytest
 import zoo
 from keepmum.attacks import Context, attack_classes, default_attacks
 from keepmum.attacks.attribute import AttributeAttack, hide
+from keepmum.attacks.inversion._image import ImageInversion
 from keepmum.attacks.membership import MembershipAttack, ShadowAttack
 from keepmum.errors import NotApplicableError
 from keepmum.findings import FAMILIES, Finding, Outcome
@@ -28,10 +29,14 @@ GAMES: dict[tuple[int, int], dict[str, object]] = {}
 
 
 def memorizers(attack) -> tuple[zoo.Pair, ...]:
+    if isinstance(attack, ImageInversion):
+        return zoo.image_memorizers()
     return zoo.trait_memorizers() if isinstance(attack, AttributeAttack) else zoo.memorizers()
 
 
 def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
+    if isinstance(attack, ImageInversion):
+        return zoo.image_ignorants(seed)
     return zoo.trait_ignorants(seed) if isinstance(attack, AttributeAttack) else zoo.ignorants(seed)
 
 

@@ -58,7 +58,7 @@ class Context:
       store: Where what such models say is kept.
       queries_left: Rows that the target may still be asked about, or None for any number.
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
-      games: What attacks on one hidden attribute share, by its name.
+      games: What attacks share that play the same game: of one hidden attribute, by its name; of pictures.
       pictures: Where attacks leave what they reconstructed, for the closed folder: id of the attack → pictures.
       remarks: Where attacks leave what is to be said beside their numbers: id of the attack → one sentence.
       trained_on: Everyone whom the target was trained on, as given: copies, and people whom the audit leaves out,

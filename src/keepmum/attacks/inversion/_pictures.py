@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class Gallery:
       members: ``(C, *shape)`` nearest people trained on.
       heldout: ``(C, *shape)`` nearest people of the class whom the model never saw.
       controls: ``(C, *shape)`` best picture without a search.
+      low: The darkest value of a pixel.
+      high: The brightest.
     """
 
     classes: NDArray[np.intp]
@@ -59,6 +62,8 @@ class Gallery:
     members: Floats
     heldout: Floats
     controls: Floats
+    low: float = 0.0
+    high: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,7 @@ class Studio:
       best_sample: ``(C, *shape)`` the same among samples of the prior.
       records: ``(C,)`` people trained on of each class.
       seed: Seed of the audit.
+      shared: What attacks of one audit share: the evaluators, which are the same for all.
     """
 
     shape: tuple[int, ...]
@@ -88,6 +94,7 @@ class Studio:
     best_sample: Floats
     records: NDArray[np.intp]
     seed: int
+    shared: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def wanted(self) -> NDArray[np.intp]:
@@ -99,10 +106,16 @@ class Studio:
         """Places of all held-out people of the chosen classes."""
         return np.concatenate([mates.others for mates in self.chosen])
 
-    @cached_property
+    @property
     def judges(self) -> tuple[Evaluator, ...]:
         """Recognizers of the classes, trained on held-out images and on none that the model was trained on."""
-        return evaluators(self.images[self.heldout], self.places[self.heldout], self.wanted, self.shape, self.seed)
+        name = f"evaluators {self.shape} {self.heldout.tolist()}"
+        if name not in self.shared:
+            self.shared[name] = evaluators(
+                self.images[self.heldout], self.places[self.heldout], self.wanted, self.shape, self.seed
+            )
+        judges: tuple[Evaluator, ...] = self.shared[name]
+        return judges
 
     @cached_property
     def controls(self) -> dict[str, Floats]:
@@ -136,7 +149,8 @@ class Studio:
                 [self.images[getattr(m, side)[row]] for m, row in zip(self.chosen, found, strict=True)]
             )
         starts = np.stack([p.trace[0][2] if p.trace else p.image for p in pictures])
-        return Gallery(self.wanted, results, starts, nearest["members"], nearest["others"], self.best_sample)
+        sides = nearest["members"], nearest["others"], self.best_sample
+        return Gallery(self.wanted, results, starts, *sides, self.prior.low, self.prior.high)
 
 
 def correlations(picture: Floats, others: Floats) -> Floats:
