@@ -10,8 +10,8 @@ import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._eigenimages import Naturalness
-from keepmum.attacks.inversion._pca_prior import fitted_to
 from keepmum.attacks.inversion._prior import Prior
+from keepmum.attacks.inversion._public import natural_of
 from keepmum.errors import DataError, NotApplicableError
 
 COMPONENTS = 40
@@ -60,6 +60,35 @@ class DecoderPrior(Prior):
         self._decode, self._log_density, self._pull_back = decode, log_density, pull_back
         self._encode, self._draw = encode, draw
 
+    @classmethod
+    def from_module(cls, module: Any, size: int, shape: tuple[int, ...], low: float, high: float) -> DecoderPrior:
+        """A ``torch.nn.Module`` as the decoder, with its gradients.
+
+        Args:
+          module: From ``(n, d)`` latents, standard normal, to ``(n, *shape)`` images, or rows of pixels, or images with
+            channels first. It is copied, and put in evaluation mode.
+          size: Number ``d`` of latent numbers.
+          shape: Of one image.
+          low: The darkest value of a pixel.
+          high: The brightest.
+
+        Raises:
+          ConfigError: A shape, size or range that is none.
+          TargetError: No module, or one that cannot be copied.
+          MissingExtraError: torch is not installed.
+        """
+        from keepmum.attacks.inversion import _module
+
+        own = _module.copied(module)
+        return cls(
+            lambda latents: _module.forward(own, latents, tuple(shape)),
+            size,
+            shape,
+            low,
+            high,
+            pull_back=lambda latents, gradient: _module.backward(own, latents, gradient),
+        )
+
     def encode(self, images: Any) -> Floats:
         """Latents of images, as the given function finds them; ``(n, d)``.
 
@@ -89,12 +118,10 @@ class DecoderPrior(Prior):
           DataError: Arrays of another shape, or that are no numbers.
           NotApplicableError: No such function was given.
         """
-        latents, gradient = self._latents(latents), self._images(gradient, "gradients")
+        where, slope = self._where(latents, gradient)
         if self._pull_back is None:
             raise NotApplicableError("needs a decoder that tells gradients: give pull_back=")
-        if len(latents) != len(gradient):
-            raise DataError(f"expected a gradient for each of {len(latents)} images, got {len(gradient)}")
-        return self._answer(self._pull_back(latents, gradient), len(latents), (self.size,), "pull_back")
+        return self._answer(self._pull_back(where, slope), len(where), (self.size,), "pull_back")
 
     def log_density(self, latents: Any) -> Floats:
         """Logarithm of how usual images are, but for a constant; ``(n,)``.
@@ -140,7 +167,7 @@ class DecoderPrior(Prior):
     @cached_property
     def _natural(self) -> Naturalness:
         images = self.decode(self.draw(SAMPLES, np.random.default_rng(0)))
-        return fitted_to(images, COMPONENTS, self.high - self.low)
+        return natural_of(images, COMPONENTS, self.high - self.low)
 
     @staticmethod
     def _answer(given: Any, n: int, shape: tuple[int, ...], name: str) -> Floats:

@@ -8,8 +8,9 @@ import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._eigenimages import Naturalness
-from keepmum.attacks.inversion._prior import Prior, checked_images, checked_range
-from keepmum.errors import ConfigError, DataError
+from keepmum.attacks.inversion._prior import Prior
+from keepmum.attacks.inversion._public import natural_of, ranged
+from keepmum.errors import ConfigError
 
 
 class PcaPrior(Prior):
@@ -42,12 +43,8 @@ class PcaPrior(Prior):
         """
         if components < 1:
             raise ConfigError(f"expected at least one component, got {components}")
-        public = public_images(images, None, low, high)
-        low, high = public.min() if low is None else low, public.max() if high is None else high
-        if low == high:
-            raise DataError(f"expected at least two different images to fit components to, got {len(public)} alike")
-        low, high = checked_range(low, high)
-        return cls(public.shape[1:], low, high, fitted_to(public, components, high - low))
+        public, low, high = ranged(images, low, high)
+        return cls(public.shape[1:], low, high, natural_of(public, components, high - low))
 
     def encode(self, images: Any) -> Floats:
         """Whitened coordinates of the nearest images that the components can express; ``(n, d)``.
@@ -71,42 +68,9 @@ class PcaPrior(Prior):
         Raises:
           DataError: Arrays of another shape, or that are no numbers.
         """
-        gradient = self._images(gradient, "gradients")
-        if len(self._latents(latents)) != len(gradient):
-            raise DataError(f"expected a gradient for each of {len(latents)} images, got {len(gradient)}")
-        return np.asarray(gradient.reshape(len(gradient), -1) @ self._eigen.components.T * self._eigen.deviations)
+        _, slope = self._where(latents, gradient)
+        return np.asarray(slope.reshape(len(slope), -1) @ self._eigen.components.T * self._eigen.deviations)
 
     def natural(self) -> Naturalness:
         """How far from the public images others are."""
         return self._natural
-
-
-def public_images(
-    images: Any, shape: tuple[int, ...] | None = None, low: float | None = None, high: float | None = None
-) -> Floats:
-    """The attacker's images, checked.
-
-    Raises:
-      DataError: None, of another shape, or with pixels that are no numbers or out of range.
-    """
-    checked = checked_images(images, shape, "public images")
-    if not len(checked):
-        raise DataError("expected at least one public image, got none")
-    least, most = checked.min(), checked.max()
-    if (low is not None and least < low) or (high is not None and most > high):
-        raise DataError(
-            f"expected pixels from {low} to {high}, got {least:g} to {most:g}: give low and high as they are"
-        )
-    return checked
-
-
-def fitted_to(images: Floats, components: int, span: float) -> Naturalness:
-    """What ``(n, *shape)`` images have in common, at least two different ones.
-
-    Raises:
-      DataError: There are none.
-    """
-    natural = Naturalness.fit(images, components, span)
-    if not len(natural.eigenimages.components):
-        raise DataError(f"expected at least two different images to fit components to, got {len(images)} alike")
-    return natural

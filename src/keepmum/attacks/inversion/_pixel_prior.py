@@ -10,9 +10,9 @@ import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._eigenimages import Naturalness
-from keepmum.attacks.inversion._pca_prior import fitted_to, public_images
 from keepmum.attacks.inversion._prior import Prior
-from keepmum.errors import ConfigError, DataError, NotApplicableError
+from keepmum.attacks.inversion._public import natural_of, public_images
+from keepmum.errors import ConfigError, NotApplicableError
 
 Start = Literal["mean", "zeros", "blurred", "given", "noise"]
 COMPONENTS = 40
@@ -109,9 +109,7 @@ class PixelPrior(Prior):
         Raises:
           DataError: Arrays of another shape, or that are no numbers.
         """
-        if len(self._latents(latents)) != len(self._images(gradient, "gradients")):
-            raise DataError(f"expected a gradient for each of {len(latents)} images, got {len(gradient)}")
-        return self.encode(gradient)
+        return self.encode(self._where(latents, gradient)[1])
 
     def log_density(self, latents: Any) -> Floats:
         """Minus the weighted total variation and squared distance to the start; ``(n,)``.
@@ -160,7 +158,7 @@ class PixelPrior(Prior):
     def _natural(self) -> Naturalness:
         if self._public is None or not np.ptp(self._public, axis=0).any():
             raise NotApplicableError("needs at least two different public images to tell what is natural: give public=")
-        return fitted_to(self._public, COMPONENTS, self.high - self.low)
+        return natural_of(self._public, COMPONENTS, self.high - self.low)
 
     def _filled(self, latents: Floats) -> Floats:
         if self._given is None:

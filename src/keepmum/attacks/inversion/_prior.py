@@ -152,6 +152,13 @@ class Prior(ABC):
     def _latents(self, latents: Any) -> Floats:
         return _finite(latents, (self.size,), "latents")
 
+    def _where(self, latents: Any, gradient: Any) -> tuple[Floats, Floats]:
+        """Latents, and a gradient in the pixels of each."""
+        where, slope = self._latents(latents), self._images(gradient, "gradients")
+        if len(where) != len(slope):
+            raise DataError(f"expected a gradient for each of {len(where)} images, got {len(slope)}")
+        return where, slope
+
 
 def checked_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of one image.

@@ -4,5 +4,6 @@ from keepmum.attacks.inversion._decoder_prior import DecoderPrior
 from keepmum.attacks.inversion._pca_prior import PcaPrior
 from keepmum.attacks.inversion._pixel_prior import PixelPrior, blurred
 from keepmum.attacks.inversion._prior import Prior
+from keepmum.attacks.inversion._vae_prior import VaePrior
 
-__all__ = ["DecoderPrior", "PcaPrior", "PixelPrior", "Prior", "blurred"]
+__all__ = ["DecoderPrior", "PcaPrior", "PixelPrior", "Prior", "VaePrior", "blurred"]
