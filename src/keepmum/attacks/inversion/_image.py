@@ -125,7 +125,8 @@ class ImageInversion(InversionAttack[T]):
         prior = self.prior or PcaPrior.fit(images)
         if tuple(prior.shape) != shape:
             raise ConfigError(f"expected a prior of images of shape {shape}, got one of {tuple(prior.shape)}")
-        trained = members if ctx.trained_on is None else target.positions(ctx.trained_on.y)
+        given = data.members if ctx.trained_on is None else ctx.trained_on
+        trained = target.positions(given.y)
         everyone = np.concatenate([_images(side, shape) for side in (data.members, others)])
         pool = prior.decode(prior.draw(POOL, ctx.rng))
         studio = Studio(
@@ -137,6 +138,7 @@ class ImageInversion(InversionAttack[T]):
             public=images,
             best_public=self._favorites(target, data.members, images, chosen),
             best_sample=self._favorites(target, data.members, pool, chosen),
+            trained=_images(given, shape),
             records=np.array([int((trained == mates.place).sum()) for mates in chosen]),
             seed=ctx.seed,
             shared=ctx.games,

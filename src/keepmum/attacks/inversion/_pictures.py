@@ -79,6 +79,7 @@ class Studio:
       public: ``(p, *shape)`` the attacker's own images.
       best_public: ``(C, *shape)`` for each class the public image that the model finds most like it.
       best_sample: ``(C, *shape)`` the same among samples of the prior.
+      trained: ``(t, *shape)`` everyone whom the model was trained on.
       records: ``(C,)`` people trained on of each class.
       seed: Seed of the audit.
       shared: What attacks of one audit share: the evaluators, which are the same for all.
@@ -92,6 +93,7 @@ class Studio:
     public: Floats
     best_public: Floats
     best_sample: Floats
+    trained: Floats
     records: NDArray[np.intp]
     seed: int
     shared: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -112,7 +114,12 @@ class Studio:
         name = f"evaluators {self.shape} {self.heldout.tolist()}"
         if name not in self.shared:
             self.shared[name] = evaluators(
-                self.images[self.heldout], self.places[self.heldout], self.wanted, self.shape, self.seed
+                self.images[self.heldout],
+                self.places[self.heldout],
+                self.wanted,
+                self.shape,
+                self.seed,
+                trained=self.trained,
             )
         judges: tuple[Evaluator, ...] = self.shared[name]
         return judges
@@ -262,7 +269,7 @@ def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural
         family.CLASS: "tell what a class looks like, and nothing about the trained images in particular",
         family.NOTHING: "show no more than could be drawn without the model",
     }[verdict]
-    odd = "" if natural else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
+    odd = "" if natural or verdict == family.RECORD else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
     few, hits = int(np.median(studio.records)), len(seen.hits)
     return (
         f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the "
