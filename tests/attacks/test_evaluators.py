@@ -119,7 +119,7 @@ def test_two_classes_and_colors_work() -> None:
 def test_records_that_the_target_was_trained_on_are_refused() -> None:
     trained = np.concatenate([X[~HELD], X[HELD][:1]])
     with pytest.raises(DataError, match=r"evaluators were given records that the target was trained on \(1 of 40\)"):
-        evaluators(X[HELD], Y[HELD], CLASSES, SHAPE, trained=trained.reshape(len(trained), -1))
+        evaluators(X[HELD], Y[HELD], CLASSES, SHAPE, trained=trained.reshape(len(trained), -1).astype(np.float32))
     assert evaluators(X[HELD], Y[HELD], CLASSES, SHAPE, trained=X[~HELD])
 
 

@@ -142,9 +142,9 @@ def refuse_trained(images: Floats, trained: Floats) -> None:
         )
 
 
-def _rows(images: Floats) -> Floats:
-    """One row an image, with one zero instead of two."""
-    return np.ascontiguousarray(np.asarray(images, dtype=np.float64).reshape(len(images), -1) + 0.0)
+def _rows(images: Floats) -> NDArray[np.float32]:
+    """One row an image, in single precision, as one side may be stored, and with one zero instead of two."""
+    return np.ascontiguousarray(np.asarray(images, dtype=np.float32).reshape(len(images), -1) + np.float32(0))
 
 
 def _fitted(family: Family, X: Floats, y: Places, seed: int, *, mirror: bool) -> Recognizer:
