@@ -13,7 +13,7 @@ from keepmum.attacks._base import Context
 from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
 from keepmum.attacks.inversion._likeness import Classmates, classmates
 from keepmum.attacks.inversion._pictures import Picture, Studio, judged
-from keepmum.attacks.inversion.oracle import Limits, Oracle
+from keepmum.attacks.inversion.oracle import Access, Limits, Oracle
 from keepmum.attacks.inversion.priors import PcaPrior, Prior
 from keepmum.choices import Effort
 from keepmum.data import Records, Split
@@ -49,7 +49,7 @@ class ImageInversion(InversionAttack[T]):
       ConfigError: Fewer than 10 queries, no class, or no shape of an image.
     """
 
-    asks_for: ClassVar[str] = "scores"
+    asks_for: ClassVar[Access] = "scores"
 
     queries: int = 500
     classes: int = 25
@@ -112,7 +112,7 @@ class ImageInversion(InversionAttack[T]):
 
     @property
     def _limits(self) -> Limits:
-        return replace(self.limits, access=self.asks_for)
+        return self.limits.at_most(self.asks_for)
 
     def _studio(self, target: T, data: Split, ctx: Context) -> tuple[Studio, list[Classmates]]:
         shape = self.image_shape(data.members)
@@ -169,7 +169,7 @@ class ImageInversion(InversionAttack[T]):
     def _favorites(self, target: T, like: Records, images: Floats, chosen: Sequence[Classmates]) -> Floats:
         """For each class the image that the model finds most like it, ``(C, *shape)``, as far as it is asked."""
         oracle = Oracle(target, chosen[0].place, like, images.shape[1:], budget=None, limits=self._limits)
-        if self.asks_for == "labels":
+        if oracle.access == "labels":
             answers = np.eye(len(target.classes))[oracle.labels(images)]
         else:
             answers = oracle.probabilities(images)

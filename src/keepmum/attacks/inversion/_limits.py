@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -52,6 +52,10 @@ class Limits:
     def blurred(self) -> bool:
         """Whether probabilities are told otherwise than the model gives them."""
         return self.top is not None or self.decimals is not None or self.noise > 0
+
+    def at_most(self, access: Access) -> Limits:
+        """The same limits for an attacker who asks for no more than this."""
+        return replace(self, access=LADDER[min(LADDER.index(self.access), LADDER.index(access))])
 
     def told(self, probabilities: Floats, rng: np.random.Generator) -> Floats:
         """Probabilities ``(n, K)`` as the outside gets to know them."""
