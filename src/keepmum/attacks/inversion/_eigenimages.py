@@ -19,6 +19,11 @@ NEGLIGIBLE = 1e-10
 """Share of the largest variance below which a component is rounding error."""
 
 
+def rows_of(images: Floats) -> Floats:
+    """``(n, …)`` images as ``(n, p)``, also where there are none."""
+    return images.reshape(len(images), math.prod(images.shape[1:]))
+
+
 @dataclass(frozen=True, eq=False)
 class Oddity:
     """What ``n`` images have that is unusual; three numbers of each.
@@ -59,7 +64,7 @@ class Eigenimages:
         """Fit ``(n, *shape)`` images; as many components as asked for, or as the images have."""
         from scipy.linalg import eigh, qr
 
-        flat = images.reshape(len(images), -1)
+        flat = rows_of(images)
         mean = flat.mean(axis=0)
         off = flat - mean
         wide = off.shape[0] < off.shape[1]
@@ -78,7 +83,7 @@ class Eigenimages:
 
     def latents(self, images: Floats) -> Floats:
         """Whitened coordinates of ``(n, *shape)`` images; ``(n, d)``."""
-        return np.asarray((images.reshape(len(images), -1) - self.mean) @ self.components.T / self.deviations)
+        return np.asarray((rows_of(images) - self.mean) @ self.components.T / self.deviations)
 
     def images(self, latents: Floats) -> Floats:
         """Images with ``(n, d)`` whitened coordinates; ``(n, *shape)``."""
@@ -89,10 +94,10 @@ class Eigenimages:
         """What ``(n, *shape)`` images have that is unusual."""
         latents, n = self.latents(images), len(images)
         off = images - self.images(latents)
-        steps = [np.diff(off, axis=axis).reshape(n, -1) for axis in range(1, min(off.ndim, 3))]
+        steps = [rows_of(np.diff(off, axis=axis)) for axis in range(1, min(off.ndim, 3))]
         return Oddity(
             inside=(latents**2).mean(axis=1) if latents.shape[1] else np.zeros(n),
-            outside=(off.reshape(n, -1) ** 2).sum(axis=1),
+            outside=(rows_of(off) ** 2).sum(axis=1),
             rough=sum(((step**2).sum(axis=1) for step in steps), np.zeros(n)),
         )
 

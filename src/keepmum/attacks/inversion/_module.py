@@ -57,7 +57,7 @@ def _arranged(out: Any, shape: tuple[int, ...]) -> Any:
     if got == shape:
         return out
     if got == (math.prod(shape),) or got == (1, *shape):
-        return out.reshape(-1, *shape)
+        return out.reshape(len(out), *shape)
     if len(shape) == 3 and got == (shape[2], *shape[:2]):
         return out.movedim(1, -1)
     raise DataError(f"expected a decoder of images of shape {shape} or with channels first, got {got}")

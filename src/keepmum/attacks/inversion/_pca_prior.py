@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Naturalness
+from keepmum.attacks.inversion._eigenimages import Naturalness, rows_of
 from keepmum.attacks.inversion._prior import Prior
 from keepmum.attacks.inversion._public import natural_of, ranged
 from keepmum.errors import ConfigError
@@ -69,7 +69,7 @@ class PcaPrior(Prior):
           DataError: Arrays of another shape, or that are no numbers.
         """
         _, slope = self._where(latents, gradient)
-        return np.asarray(slope.reshape(len(slope), -1) @ self._eigen.components.T * self._eigen.deviations)
+        return np.asarray(rows_of(slope) @ self._eigen.components.T * self._eigen.deviations)
 
     def natural(self) -> Naturalness:
         """How far from the public images others are."""

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Naturalness
-from keepmum.attacks.inversion._prior import Prior
+from keepmum.attacks.inversion._eigenimages import Naturalness, rows_of
+from keepmum.attacks.inversion._prior import Prior, checked_shape
 from keepmum.attacks.inversion._public import natural_of, public_images
 from keepmum.errors import ConfigError, NotApplicableError
 
@@ -76,12 +76,12 @@ class PixelPrior(Prior):
         blur_every: int = 0,
         process: Callable[[Floats], Floats] = blurred,
     ) -> None:
-        mask = np.ones(shape, dtype=bool) if free is None else np.asarray(free)
+        mask = np.ones(checked_shape(shape), dtype=bool) if free is None else np.asarray(free)
         super().__init__(shape, low, high, int(np.count_nonzero(mask)) or 1)
         _check(self, mask, start, given, total_variation, l2, blur_every)
         self._free = np.flatnonzero(mask)
         self._public = None if public is None else public_images(public, self.shape, low, high)
-        self._given = None if given is None else public_images([given], self.shape, low, high).ravel()
+        self._given = None if given is None else public_images([given], self.shape, low, high, "a given image").ravel()
         self._from, self._weights = start, (float(total_variation), float(l2))
         self._every, self._process = blur_every, process
         self._anchor = self._beginning()
@@ -92,7 +92,7 @@ class PixelPrior(Prior):
         Raises:
           DataError: Images of another shape, or pixels that are no numbers.
         """
-        return self._images(images).reshape(-1, int(np.prod(self.shape)))[:, self._free]
+        return rows_of(self._images(images))[:, self._free]
 
     def decode(self, latents: Any) -> Floats:
         """The given image with these free pixels; ``(n, *shape)``, clipped.
@@ -187,7 +187,7 @@ class PixelPrior(Prior):
         variation, slope = _total_variation(flat.reshape(len(flat), *self.shape))
         off = np.where(np.isin(np.arange(flat.shape[1]), self._free), flat - self._anchor / span, 0.0)
         value = smoothness * variation + nearness * (off**2).sum(axis=1)
-        gradient = smoothness * slope.reshape(len(flat), -1) + 2 * nearness * off
+        gradient = smoothness * rows_of(slope) + 2 * nearness * off
         return -value, -gradient[:, self._free] / span
 
 
@@ -203,7 +203,7 @@ def _total_variation(images: Floats) -> tuple[Floats, Floats]:
         # The last step is zero by construction, so that nothing is rolled over the edge.
         unit = step / length
         gradient += np.roll(unit, 1, axis=axis) - unit
-    return (length - SMOOTH).reshape(len(images), -1).sum(axis=1), gradient
+    return rows_of(length - SMOOTH).sum(axis=1), gradient
 
 
 def _check(prior: Prior, mask: Any, start: str, given: Any, total_variation: float, l2: float, blur_every: int) -> None:

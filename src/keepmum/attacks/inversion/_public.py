@@ -11,14 +11,18 @@ from keepmum.errors import DataError
 
 
 def public_images(
-    images: Any, shape: tuple[int, ...] | None = None, low: float | None = None, high: float | None = None
+    images: Any,
+    shape: tuple[int, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    what: str = "public images",
 ) -> Floats:
     """The attacker's images, checked.
 
     Raises:
       DataError: None, of another shape, or with pixels that are no numbers or out of range.
     """
-    checked = checked_images(images, shape, "public images")
+    checked = checked_images(images, shape, what)
     if not len(checked):
         raise DataError("expected at least one public image, got none")
     least, most = checked.min(), checked.max()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keepmum.attacks.inversion._base import Floats
@@ -9,8 +10,15 @@ from keepmum.targets._tensors import import_torch
 
 HIDDEN = 256
 """Units between image and latents."""
-BATCH = 64
+BATCH = 32
 LEARNING_RATE = 1e-3
+STEPS, FEWEST_EPOCHS = 1_000, 20
+"""Steps of training and passes over the images, at least: fewer leave a blur, more learn a few images by heart."""
+
+
+def enough(n: int) -> int:
+    """Passes over ``n`` images that make a decoder."""
+    return max(FEWEST_EPOCHS, math.ceil(STEPS / math.ceil(n / BATCH)))
 
 
 def trained(flat: Floats, size: int, epochs: int, seed: int) -> tuple[Any, Any]:

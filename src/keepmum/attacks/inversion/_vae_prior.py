@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
-from keepmum.attacks.inversion._eigenimages import Naturalness
+from keepmum.attacks.inversion._eigenimages import Naturalness, rows_of
 from keepmum.attacks.inversion._prior import Prior
 from keepmum.attacks.inversion._public import natural_of, ranged
 from keepmum.errors import ConfigError
@@ -56,7 +55,7 @@ class VaePrior(Prior):
         cls,
         images: Any,
         size: int = 24,
-        epochs: int = 100,
+        epochs: int | None = None,
         *,
         low: float | None = None,
         high: float | None = None,
@@ -67,7 +66,7 @@ class VaePrior(Prior):
         Args:
           images: ``(n, *shape)``, at least two different ones.
           size: Number of latent numbers.
-          epochs: Passes over the images.
+          epochs: Passes over the images; None for as many as make a thousand steps, and at least 20.
           low: The darkest value of a pixel; the darkest seen, if None.
           high: The brightest value of a pixel; the brightest seen, if None.
           seed: Of the training.
@@ -80,11 +79,11 @@ class VaePrior(Prior):
         import_torch()
         from keepmum.attacks.inversion import _vae
 
-        if size < 1 or epochs < 1:
+        if size < 1 or (epochs is not None and epochs < 1):
             raise ConfigError(f"expected at least one latent number and one epoch, got {size} and {epochs}")
         public, low, high = ranged(images, low, high)
-        flat = (public.reshape(len(public), -1) - low) / (high - low)
-        encoder, decoder = _vae.trained(flat, size, epochs, seed)
+        flat = (rows_of(public) - low) / (high - low)
+        encoder, decoder = _vae.trained(flat, size, epochs or _vae.enough(len(flat)), seed)
         natural = natural_of(public, COMPONENTS, high - low)
         return cls(public.shape[1:], low, high, encoder=encoder, decoder=decoder, size=size, natural=natural)
 
@@ -96,7 +95,7 @@ class VaePrior(Prior):
         """
         from keepmum.attacks.inversion._module import forward
 
-        flat = self._images(images).reshape(-1, math.prod(self.shape))
+        flat = rows_of(self._images(images))
         told = forward(self._encoder, (flat - self.low) / (self.high - self.low), (2 * self.size,))
         return told[:, : self.size]
 
