@@ -72,6 +72,10 @@ class ImageInversion(InversionAttack[T]):
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
         """The picture of the oracle's class; asks no more than the oracle's budget allows."""
 
+    def invert_all(self, oracles: Sequence[Oracle], prior: Prior, rng: np.random.Generator) -> list[Picture]:
+        """The pictures of all classes, one oracle each; where classes share queries, the technique says how."""
+        return [self.invert(oracle, prior, rng) for oracle in oracles]
+
     def inapplicable(self, target: Target) -> str | None:
         """Why this attack cannot be played here, or None."""
         if getattr(target, "inner", target).recorded:
@@ -93,9 +97,8 @@ class ImageInversion(InversionAttack[T]):
         """Search a picture of each class, then see whom it is like."""
         studio, chosen = self._studio(target, data, ctx)
         each = self._each(len(chosen), ctx)
-        pictures, own = [], np.empty(len(chosen))
-        for number, mates in enumerate(chosen):
-            oracle = Oracle(
+        oracles = [
+            Oracle(
                 target,
                 mates.place,
                 data.members,
@@ -104,9 +107,10 @@ class ImageInversion(InversionAttack[T]):
                 repeats=self.repeats,
                 limits=self._limits,
             )
-            picture = self.invert(oracle, studio.prior, ctx.rng)
-            pictures.append(picture)
-            own[number] = picture.confidence
+            for mates in chosen
+        ]
+        pictures = self.invert_all(oracles, studio.prior, ctx.rng)
+        own = np.array([picture.confidence for picture in pictures])
         ctx.pictures[self.name] = studio.gallery(pictures)
         return judged(studio, pictures, own, persons=self.persons)
 
