@@ -1,9 +1,9 @@
-"""``keepmum demo``: a leaky and a tight model on real data, audited side by side."""
+"""``keepmum demo``: a leaky and a tight model on real data, side by side; or pictures drawn from a face recognizer."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
@@ -24,18 +24,31 @@ NAMES = {"leaky": "overfit random forest", "tight": "logistic regression"}
 
 
 def demo(
+    what: Annotated[Literal["people", "faces"], Parameter(help="What to demonstrate.")] = "people",
+    /,
     *,
+    data: Annotated[
+        Literal["drawn", "orl"],
+        Parameter(help="Faces: drawn by rule, of nobody; or the AT&T (ORL) photos of keepmum\\[orl]."),
+    ] = "drawn",
     out: Annotated[Path | None, Parameter(help="Folder to write into; .keepmum/runs/… unless said.")] = None,
     how: Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))] = NO_HOW,
     common: Options = DEFAULTS,
 ) -> int:
-    """Audit a leaky and a tight model on bundled data and show them side by side.
+    """Audit a leaky and a tight model on bundled data, or draw faces from a recognizer.
 
-    20,000 people of the UCI Adult census data; half of them, drawn at random, train both models. No network is used.
-    Shadow models, which find more, are only trained if --effort says so.
+    people: 20,000 people of the UCI Adult census data; half of them, drawn at random, train both models, which are
+    shown side by side. Shadow models, which find more, are only trained if --effort says so.
+
+    faces: a recognizer of 25 persons is trained, and pictures of them are drawn from it: with its weights, with its
+    probabilities, and with labels alone. No network is used for either.
     """
     terminal = common.terminal
     folder = out or new_run()
+    if what == "faces":
+        from keepmum.cli._faces import demo_faces
+
+        return demo_faces(data, folder, how, terminal)
     with cores(how):
         terminal.say(f"Training two models on {PEOPLE // 2:,} of {PEOPLE:,} people (UCI Adult, CC BY 4.0) …")
         members, others, models = train(how.seed)
