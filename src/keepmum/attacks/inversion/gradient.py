@@ -10,6 +10,7 @@ import numpy as np
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._descent import Descent, Rule
 from keepmum.attacks.inversion._image import ImageInversion
+from keepmum.attacks.inversion._limits import Access
 from keepmum.attacks.inversion._pictures import Picture
 from keepmum.attacks.inversion._robust import robustness
 from keepmum.attacks.inversion.oracle import Loss, Oracle
@@ -65,7 +66,7 @@ class Gradient(ImageInversion[GradientTarget]):
     id: ClassVar[str] = "inversion/gradient"
     needs: ClassVar[type[GradientTarget]] = GradientTarget
     references: ClassVar[tuple[str, ...]] = ("doi:10.1145/2810103.2813677", "arXiv:2201.12179")
-    asks_for: ClassVar[str] = "gradients"
+    asks_for: ClassVar[Access] = "gradients"
 
     queries: int = 1_000
     loss: Loss = "cross-entropy"
