@@ -25,6 +25,8 @@ from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Exposure, Finding, HiddenAttribute, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
+from keepmum.report._gallery import Pictures, Wall, wall
+from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.shadows import ShadowStore
 from keepmum.targets import LabelTarget, ScoreTarget, Target
@@ -49,6 +51,8 @@ class Session:
     store: ShadowStore = field(default_factory=ShadowStore)
     fleet: Fleet = NONE_ASKED
     ledger: dict[str, Ledger] = field(default_factory=dict)
+    pictures: dict[str, Any] = field(default_factory=dict)
+    walls: tuple[Wall, ...] = ()
     resumed: int = 0
     before: int = 0
     given: Records | None = None
@@ -106,16 +110,37 @@ class Session:
                 self.resumed += asked
                 if scores is not None:
                     self.ledger[attack.name] = scores
+                if folder is not None and attack.family == "inversion":
+                    self.pictures[attack.name] = folder.pictures(attack.name)
             else:
                 before = self._asked
                 finding = self._play(attack, ctx, time.monotonic() - began)
                 if folder is not None and finding.outcome not in (Outcome.SKIPPED, Outcome.ERROR):
-                    folder.finish(finding, self.ledger.get(attack.name), self._asked - before)
+                    scores, shown = self.ledger.get(attack.name), self._shown(finding)
+                    folder.finish(finding, scores, self._asked - before, shown)
             findings.append(finding)
         exposed = self._exposure(folder)
         attributes = tuple(self._attribute(attack, ctx) for attack in self._one_for_each_attribute())
         progress(total, total, "done")
-        return replace(self._report(findings, self._checks(checks), exposed), attributes=attributes)
+        report = replace(self._report(findings, self._checks(checks), exposed), attributes=attributes)
+        self.walls = self._hang(report)
+        if folder is not None and self.walls:
+            from keepmum.report._html import render_gallery
+
+            write_whole(folder.path / "restricted" / "gallery.html", render_gallery(self.walls))
+        return report
+
+    def _shown(self, finding: Finding) -> Pictures | None:
+        """The pictures that an attack left, where it came to an end."""
+        left = self.pictures.get(finding.id)
+        return None if left is None or finding.outcome not in MEASURED else Pictures.of(left)
+
+    def _hang(self, report: Report) -> tuple[Wall, ...]:
+        """The pictures of every attack that made some, beside what it found."""
+        if not isinstance(self.target, LabelTarget):
+            return ()
+        shown = [(finding, self._shown(finding)) for finding in report.findings]
+        return tuple(wall(finding, left, self.target.classes) for finding, left in shown if left is not None)
 
     def _one_for_each_attribute(self) -> list[AttributeAttack[Any]]:
         """The first attack on each hidden attribute."""
@@ -144,6 +169,7 @@ class Session:
             trainer=self.trainer if trained and isinstance(self.trainer, Trainer) else None,
             store=self.store,
             ledger=self.ledger,
+            pictures=self.pictures,
             trained_on=self.given,
         )
 

@@ -19,6 +19,7 @@ from keepmum.data import Records, Split, as_records
 from keepmum.errors import ConfigError
 from keepmum.overlap import remove_overlap
 from keepmum.report import Report
+from keepmum.report._save import save
 from keepmum.runs import RunFolder
 from keepmum.targets import LabelTarget, RegressionTarget, Target, as_target
 from keepmum.targets._base import answers
@@ -49,6 +50,7 @@ def audit(
     shadows: int | None = None,
     shadow_store: str | Path | None = None,
     out: str | Path | None = None,
+    include_restricted: bool = False,
     progress: Progress | None = None,
     source: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -86,6 +88,8 @@ def audit(
         one fleet after another, or where `keepmum.training.engine` or ``joblib.parallel_config`` says.
       shadow_store: Folder where what shadow models say is kept; in the run folder unless given.
       out: Run folder. What is finished is kept there, and the same call goes on where it stopped.
+      include_restricted: Show reconstructed pictures, and the real people they are like, in ``report.html`` too; else
+        they stand only in the closed folder ``restricted/``. Needs ``out``.
       progress: Called with units done, units in all, and what is done next.
       source: Where things came from (files, command), for the report.
 
@@ -98,6 +102,8 @@ def audit(
       ConfigError: A setting cannot be used.
       UnsafeFileError: A model file is refused.
     """
+    if include_restricted and out is None:
+        raise ConfigError("include_restricted puts pictures into report.html: give a run folder with out")
     settings = asked(
         effort,
         slices,
@@ -124,7 +130,7 @@ def audit(
         folder.open(under_way.manifest())
     report = under_way.run(folder, progress)
     if folder is not None:
-        report.save(folder.path)
+        save(report, folder.path, under_way.walls if include_restricted else ())
     return report
 
 

@@ -54,12 +54,22 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "closer.",
         "noise_that_stops_it": "Noise on the coefficients at which reconstruction is no better than a guess: more is "
         "more exposed.",
-        "resemblance": "1 minus the standardized distance of what was reconstructed to the people of the class: more "
-        "is nearer.",
+        "resemblance": "1 minus the standardized distance of what was reconstructed to the people of the class; of "
+        "pictures, the correlation with the person who is most alike: more is nearer.",
         "gain_over_prior": "How much nearer a reconstruction is than the best guess without a search. 0 is no nearer.",
         "people_per_class": "People of the training data in the middle one of the classes: the fewer, the more one of "
         "them is shown.",
         "attackers_own_score": "Probability that the model gives the class of a made-up record. It is no success.",
+        "identified": "Share of pictures whose class every recognizer names right. Recognizers never saw the training "
+        "data. Noise can fool them all: see prior_distance.",
+        "identified_by_lda": "Share of pictures whose class a linear discriminant names right.",
+        "identified_by_lda_in_5": "Share of pictures whose class is among the first 5 of a linear discriminant.",
+        "identified_by_mlp": "Share of pictures whose class a neural network names right.",
+        "identified_by_mlp_in_5": "Share of pictures whose class is among the first 5 of a neural network.",
+        "resemblance_to_class_mean": "Correlation of pictures with the mean image of their class, of people the model "
+        "never saw. 0 is nothing in common, 1 the same.",
+        "prior_distance": "How far pictures are from what images of their kind look like. About 1 is usual.",
+        "prior_distance_of_images": "How far real images are at most: pictures farther away are noise, no likenesses.",
         "duplicate_share": "Share of the members whose record also stands among the non-members.",
     }
 )

@@ -4,7 +4,7 @@ manifest.json   what is being audited, with which versions and settings, and the
 events.jsonl    one line a finished attack, append-only; what resuming reads
 report.json     the report, once it is whole
 report.html     the same as a page
-restricted/     mode 0700: scores per record
+restricted/     mode 0700: scores per record, reconstructed pictures
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from keepmum._whole import write_whole
 from keepmum.attacks._base import Ledger
 from keepmum.errors import ConfigError
 from keepmum.findings import Finding
+from keepmum.report._gallery import Pictures
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,24 @@ class RunFolder:
                 continue
             finding = finding_from(event["finding"])
             scores = self._scores(finding.id)
-            if event["scores"] and scores is None:
+            if (event["scores"] and scores is None) or (event.get("pictures") and self.pictures(finding.id) is None):
                 continue
             done[finding.id] = finding, scores, int(event.get("asked", 0))
         return done
 
-    def finish(self, finding: Finding, ledger: Ledger | None, asked: int = 0) -> None:
-        """Keep one finished attack: scores first, then the event that says so and how many rows were asked about."""
+    def finish(self, finding: Finding, ledger: Ledger | None, asked: int = 0, pictures: Pictures | None = None) -> None:
+        """Keep one finished attack: scores or pictures first, then the event that says so and the rows asked about."""
         from keepmum.report._json import plain
 
         if ledger is not None:
-            path = self._scores_path(finding.id)
+            path = self._file(finding.id)
             content = io.BytesIO()
             np.savez(content, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores)
             write_whole(path, content.getbuffer())
-        line = json.dumps({"finding": plain(finding), "scores": ledger is not None, "asked": asked}, sort_keys=True)
+        if pictures is not None:
+            write_whole(self._file(finding.id), pictures.to_bytes())
+        event = {"finding": plain(finding), "scores": ledger is not None, "asked": asked}
+        line = json.dumps({**event, **({} if pictures is None else {"pictures": True})}, sort_keys=True)
         events = self.path / "events.jsonl"
         cut_off = events.exists() and not events.read_bytes().endswith(b"\n")
         with events.open("a", encoding="utf-8") as file:
@@ -99,11 +104,18 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
-    def _scores_path(self, attack: str) -> Path:
+    def pictures(self, attack: str) -> Pictures | None:
+        """What an attack reconstructed, or None where nothing is kept that can be read."""
+        try:
+            return Pictures.from_bytes(self._file(attack).read_bytes())
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+
+    def _file(self, attack: str) -> Path:
         return self.path / "restricted" / (attack.replace("/", "-").replace(":", "-") + ".npz")
 
     def _scores(self, attack: str) -> Ledger | None:
-        path = self._scores_path(attack)
+        path = self._file(attack)
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as stored:

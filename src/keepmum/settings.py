@@ -129,6 +129,10 @@ class AuditSettings(EffortSettings):
         description="Scheduler of the cluster of --engine dask or ray; a cluster on this machine unless said.",
     )
     out: Path | None = Field(default=None, description="Folder of the run; .keepmum/runs/… unless said.")
+    include_restricted: Switch = Field(
+        default=False,
+        description="Show reconstructed pictures in report.html too; they show real people.",
+    )
 
 
 class AttributeSettings(Section):

@@ -9,7 +9,10 @@ import numpy as np
 
 from keepmum.errors import NotResolvableError
 from keepmum.findings import (
+    CLASS_LEVEL,
+    IDENTITY_LEVEL,
     NOTHING_BEYOND_IMPUTATION,
+    NOTHING_BEYOND_PRIOR,
     POPULATION_LEVEL,
     RECORD_LEVEL,
     Check,
@@ -25,6 +28,7 @@ from keepmum.findings import (
     Trait,
 )
 from keepmum.report import Report
+from keepmum.report._gallery import Pictures, Wall, wall
 from keepmum.stats import Estimate
 from keepmum.stats.epsilon import epsilon_lower_bound
 from keepmum.stats.intervals import wilson
@@ -259,9 +263,109 @@ def asked() -> Report:
     )
 
 
+@cache
+def looked() -> Report:
+    """The leaky forest, attacked by inversion: pictures of persons, noise that fools, a profile, and whole rows."""
+    persons = drawn("gradient", IDENTITY_LEVEL, (0.72, 0.28), (0.83, 0.70, 0.79), 1.3)
+    fooling = drawn("nes", NOTHING_BEYOND_PRIOR, (0.80, 0.28), (0.35, 0.70, 0.34), 9.7)
+    profile = Finding(
+        id="inversion/class-profile",
+        family="inversion",
+        outcome=Outcome.NO_LEAK_FOUND,
+        access="scores",
+        queries=2000,
+        metrics={
+            "resemblance": near(0.12, 0.04),
+            "gain_over_prior": near(0.08, 0.03),
+            "attackers_own_score": near(0.97, 0.01),
+            "people_per_class": Estimate(500, 500, 500),
+        },
+        baseline={"resemblance": near(0.02), "resemblance_of_best_public_record": near(-0.31, 0.05)},
+        control={"resemblance": near(0.11, 0.04)},
+        p_value=0.6,
+        adjusted_p_value=1.0,
+        explanation="Made-up records tell what the people of a class are like (class-level).",
+        references=("arXiv:1610.05820",),
+        verdict=CLASS_LEVEL,
+    )
+    rows = Finding(
+        id="inversion/informed-adversary",
+        family="inversion",
+        outcome=Outcome.LEAK,
+        access="model file",
+        metrics={
+            "recovered_share": near(0.94, 0.05),
+            "median_error": near(0.003, 0.001),
+            "noise_that_stops_it": near(0.0003, 0.0001),
+        },
+        baseline={"recovered_share": Estimate(0.0, 0.0, 0.07), "median_error": near(1.5, 0.2)},
+        control={"recovered_share": Estimate(0.0, 0.0, 0.07), "median_error": near(1.7, 0.2)},
+        p_value=1e-9,
+        adjusted_p_value=1e-8,
+        explanation="Whoever knows all training rows but one computes the missing row.",
+        verdict=RECORD_LEVEL,
+    )
+    missing = tuple(
+        Finding(f"inversion/{name}", "inversion", Outcome.NOT_APPLICABLE, reason="needs gradients, there are scores")
+        for name in ("cmaes", "spsa")
+    )
+    found = leaky()
+    played = tuple(Played(f.id, "executed") for f in (persons, fooling, profile, rows))
+    return replace(
+        found,
+        findings=(*found.findings, fooling, persons, profile, rows, *missing),
+        coverage={**found.coverage, "inversion": Coverage("inversion", "executed", attacks=played)},
+    )
+
+
+def drawn(technique, verdict, hits, likeness, distance) -> Finding:
+    """An attack that drew pictures: recognized with and without a search; like trained, no search, never saw."""
+    inside, blind, outside = (near(value, 0.03) for value in likeness)
+    recognized, guessed = (near(value, 0.15) for value in hits)
+    return Finding(
+        id=f"inversion/{technique}",
+        family="inversion",
+        outcome=Outcome.LEAK if verdict in (RECORD_LEVEL, IDENTITY_LEVEL) else Outcome.NO_LEAK_FOUND,
+        access="gradients",
+        queries=5200,
+        metrics={
+            "identified": recognized,
+            **{f"identified_by_{judge}": recognized for judge in ("lda", "mlp")},
+            **{f"identified_by_{judge}_in_5": near(0.92, 0.06) for judge in ("lda", "mlp")},
+            "resemblance": inside,
+            "resemblance_to_class_mean": inside,
+            "prior_distance": Estimate(distance, distance - 0.2, distance + 0.2),
+            "prior_distance_of_images": Estimate(2.41, 2.41, 2.41),
+            "attackers_own_score": Estimate(0.998, 0.99, 1.0),
+            "people_per_class": Estimate(5, 5, 5),
+        },
+        baseline={"identified": guessed, "resemblance": blind, "resemblance_to_class_mean": blind},
+        control={"resemblance": outside, "accuracy_of_lda": near(0.97), "accuracy_of_mlp": near(0.94)},
+        p_value=1e-4 if verdict == IDENTITY_LEVEL else 0.7,
+        adjusted_p_value=2e-3 if verdict == IDENTITY_LEVEL else 1.0,
+        explanation=f"Pictures drawn by {technique} ({verdict}): recognized {100 * hits[0]:.0f} of 100 times.",
+        references=("doi:10.1145/2810103.2813677",),
+        verdict=verdict,
+    )
+
+
+def pictures(rng: np.random.Generator, classes: int = 2, shape: tuple[int, ...] = (12, 10)) -> Pictures:
+    """What an attack left behind."""
+    images = rng.random((5, classes, *shape))
+    return Pictures(np.arange(classes), *images, 0.0, 1.0)
+
+
+@cache
+def walls() -> tuple[Wall, ...]:
+    """The pictures of the two attacks of `looked` that made some."""
+    rng, found = np.random.default_rng(5), looked()
+    names = ("inversion/gradient", "inversion/nes")
+    return tuple(wall(found[name], pictures(rng), ["ann <3", "bob"]) for name in names)
+
+
 def near(value: float, half: float = 0.02) -> Estimate:
     """A value between 0 and 1 with its interval."""
-    return Estimate(value, max(-1.0, value - half), min(1.0, value + half))
+    return Estimate(value, max(-1.0, value - half), max(value, min(1.0, value + half)))
 
 
 def guess(hidden, technique, verdict, strong, right, p_value) -> Finding:

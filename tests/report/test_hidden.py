@@ -29,7 +29,8 @@ from keepmum.report._junit import junit
 from keepmum.report._markdown import markdown
 from keepmum.report._sarif import sarif
 from keepmum.report._text import print_report
-from keepmum.report._words import MEASURED, VERDICTS, headline
+from keepmum.report._told import by_verdict
+from keepmum.report._words import MEASURED, PRIMARY, VERDICTS, headline
 from keepmum.report.compare import Direction, compare
 from keepmum.stats import Estimate
 
@@ -57,7 +58,7 @@ def page(asked):
 
 @pytest.fixture(scope="module")
 def hidden(page):
-    return section(page, "hidden", "coverage")
+    return section(page, "hidden", "looks")
 
 
 def alone(*findings: Finding, attributes: tuple[HiddenAttribute, ...] = ()) -> Report:
@@ -169,7 +170,7 @@ def test_strongest_first_by_the_kind_of_leakage(asked):
     (part,) = [p for p in _hidden.parts(asked) if p.name == "marital-status"]
     assert [row.name for row in part.rows] == ["confidence prior", "lomia", "fredrikson"]
     mixed = [guessed("a", NOTHING_BEYOND_IMPUTATION, 0.9), guessed("b", POPULATION_LEVEL, 0.6)]
-    assert [f.id for f in _hidden.by_verdict(mixed)] == ["attribute/b:race", "attribute/a:race"]
+    assert [f.id for f in by_verdict(mixed, _hidden.ORDER, PRIMARY)] == ["attribute/b:race", "attribute/a:race"]
 
 
 def test_groups_tell_attack_imputation_and_never_saw(hidden):

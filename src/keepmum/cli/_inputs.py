@@ -152,7 +152,7 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
         mode="json", include={"target": {"allow_pickle", "classes"}, "data": {"label", "slices"}}
     )
     asked["audit"] = settings.audit.model_dump(
-        mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address"}
+        mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address", "include_restricted"}
     )
     asked["attribute"] = settings.attribute.model_dump(mode="json")
     asked["keepmum"] = keepmum.__version__
@@ -179,6 +179,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "seconds": audit.budget,
         "shadows": audit.shadows,
         "shadow_store": audit.shadow_store,
+        "include_restricted": audit.include_restricted,
         "hidden": settings.attribute.hidden,
         "known": settings.attribute.known or None,
         "tolerance": settings.attribute.tolerance,

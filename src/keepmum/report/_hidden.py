@@ -11,12 +11,12 @@ from keepmum.findings import (
     RECORD_LEVEL,
     Finding,
     HiddenAttribute,
-    Outcome,
     Slice,
 )
 from keepmum.report import _view as view
 from keepmum.report import _words as words
 from keepmum.report._report import Report
+from keepmum.report._told import Told, by_verdict, everything
 from keepmum.stats import Estimate
 
 ORDER = (RECORD_LEVEL, POPULATION_LEVEL, NOTHING_BEYOND_IMPUTATION)
@@ -63,13 +63,12 @@ class Imputed:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Told):
     """Everything about one hidden attribute.
 
     Attributes:
       name: What it is called.
       about: What was hidden, and the imputations, where the report tells.
-      strongest: The attack that says most.
       axis: Axis of the bars.
       metric: What the bars show.
       second: What stands beside them.
@@ -82,7 +81,6 @@ class Part:
 
     name: str
     about: HiddenAttribute
-    strongest: Finding | None
     axis: view.Axis
     metric: str
     second: str
@@ -91,35 +89,6 @@ class Part:
     imputed: tuple[Imputed, ...]
     missing: tuple[Finding, ...]
     groups: tuple[tuple[str, Finding, tuple[Slice, ...]], ...]
-
-    @property
-    def verdict(self) -> str:
-        """The strongest verdict, or an empty text."""
-        return self.strongest.verdict if self.strongest else ""
-
-    @property
-    def outcome(self) -> Outcome:
-        """The strongest outcome; without a measurement, inconclusive."""
-        return self.strongest.outcome if self.strongest else Outcome.INCONCLUSIVE
-
-    @property
-    def meaning(self) -> str:
-        """What the verdict means, or why there is none."""
-        if self.verdict in words.VERDICTS:
-            return words.VERDICTS[self.verdict]
-        reasons = [self.strongest.reason] if self.strongest else []
-        reasons += [self.about.reason, *(f.reason for f in self.missing), "no attack on it was measured"]
-        return f"Nothing can be said about it: {next(r for r in reasons if r).rstrip('.')}."
-
-    @property
-    def sentence(self) -> str:
-        """What the strongest attack does, in a sentence; an empty text where nothing can be said."""
-        return "" if self.strongest is None or self.outcome is Outcome.INCONCLUSIVE else self.strongest.explanation
-
-    @property
-    def said(self) -> str:
-        """Outcome and verdict in words."""
-        return ", ".join(part for part in (words.OUTCOMES[self.outcome], self.verdict) if part)
 
     @property
     def asked(self) -> str:
@@ -182,19 +151,9 @@ def about_training(finding: Finding) -> bool:
     return finding.p_value is not None or not finding.metrics
 
 
-def by_verdict(findings: Sequence[Finding]) -> list[Finding]:
-    """Leaks first, then by the kind of leakage, then by the lower end of how strong the attack is."""
-
-    def order(finding: Finding) -> tuple[bool, int, float, str]:
-        kind = ORDER.index(finding.verdict) if finding.verdict in ORDER else len(ORDER)
-        metric = words.primary(finding)
-        return finding.outcome != Outcome.LEAK, kind, -finding.metrics[metric].low if metric else 1.0, finding.id
-
-    return sorted(findings, key=order)
-
-
 def _part(about: HiddenAttribute, findings: Sequence[Finding], shown: Sequence[Finding]) -> Part:
-    measured = by_verdict([f for f in findings if f.outcome in words.MEASURED])
+    measured = by_verdict([f for f in findings if f.outcome in words.MEASURED], ORDER, words.PRIMARY)
+    missing = tuple(f for f in findings if f not in measured)
     tested = [f for f in measured if about_training(f)]
     numbers = about.continuous or any("within_tolerance" in f.metrics for f in measured)
     metric, second = ("within_tolerance", "r_squared") if numbers else ("attribute_auc", "hit_rate")
@@ -210,7 +169,8 @@ def _part(about: HiddenAttribute, findings: Sequence[Finding], shown: Sequence[F
         rows=tuple(rows[f.id] for f in tested),
         aside=tuple(rows[f.id] for f in measured if f not in tested),
         imputed=_imputed(about, metric, second),
-        missing=tuple(f for f in findings if f not in measured),
+        missing=missing,
+        reasons=(about.reason, *(f.reason for f in missing)),
         groups=_groups(tested),
     )
 
@@ -242,11 +202,7 @@ def row(finding: Finding, axis: view.Axis, metric: str, second: str) -> Row:
         right=tuple((name, view.cell(side, second)) for name, side in sides if second in side),
         beyond=tuple((name, label, _gain(finding.metrics.get(name))) for name, label in advantages),
         p=words.p_text(finding.adjusted_p_value),
-        more=tuple(
-            (f"{words.metric_label(key)}{f', {name}' if name != SIDES[0] else ''}", words.metric_text(key, value))
-            for name, side in sides
-            for key, value in words.ordered(side, words.METRICS)
-        ),
+        more=everything(sides),
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from keepmum.report import _hidden, _svg, _view, plots
+from keepmum.report import _gallery, _hidden, _looks, _svg, _view, plots
 from keepmum.report import _words as words
+from keepmum.report._gallery import Wall
 from keepmum.report._report import Report
 from keepmum.report.compare import compare
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def render(report: Report) -> str:
-    """The whole report as a page."""
+def render(report: Report, walls: Sequence[Wall] = ()) -> str:
+    """The whole report as a page, with reconstructed pictures if any are given."""
     notes, axis = _view.Footnotes(), _view.axis(report)
     sentence, meaning = words.consequence(report)
     drawn = plots.alike([f for f in words.by_strength(report.findings) if f.curve], lambda f: f.curve)
@@ -36,8 +37,15 @@ def render(report: Report) -> str:
         rates=_svg.rates_svg(report),
         histograms=histograms,
         hidden=_hidden.parts(report),
+        looks=_looks.part(report),
+        walls=walls,
         exposed=_svg.exposure_svg(report.exposure),
     )
+
+
+def render_gallery(walls: Sequence[Wall]) -> str:
+    """Reconstructed pictures as a page, for the closed folder."""
+    return _page("gallery.html", walls=walls)
 
 
 def render_comparison(named: Sequence[tuple[str, Report]]) -> str:
@@ -53,6 +61,7 @@ def render_comparison(named: Sequence[tuple[str, Report]]) -> str:
     return _page(
         "compare.html",
         hidden=_hidden.by_subject(named),
+        looks=_looks.by_attack(named),
         named=named,
         table=[(name, cells) for name, cells in table if any(c and "auc" in c.finding.metrics for c in cells)],
         other=[(name, cells) for name, cells in table if not any(c and "auc" in c.finding.metrics for c in cells)],
@@ -85,7 +94,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.globals.update(v=_view, h=_hidden, w=words, evidence=words.EVIDENCE, script_hash=_script_hash(made))
+    told = {"v": _view, "h": _hidden, "l": _looks, "g": _gallery, "w": words}
+    made.globals.update(**told, evidence=words.EVIDENCE, script_hash=_script_hash(made))
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from keepmum.findings import FAMILIES, Finding
-from keepmum.report import _hidden
+from keepmum.report import _hidden, _looks
 from keepmum.report._report import Report
 from keepmum.report._words import (
     CHECKS,
@@ -37,7 +37,7 @@ def markdown(report: Report) -> str:
     return (
         "\n".join(
             [
-                *(*lines, *_measured(report), *_exposure(report), *_attributes(report)),
+                *(*lines, *_measured(report), *_exposure(report), *_attributes(report), *_inverted(report)),
                 *(*_instrument(report), *_coverage(report), *_limits(report)),
             ]
         )
@@ -104,6 +104,27 @@ def _attack(row: _hidden.Row, metric: str) -> str:
     numbers = [metric_text(metric, side[metric]) if metric in side else "–" for side in sides]
     gains = [f"{gain.value} {gain.interval}" if gain.value else "–" for _, _, gain in row.beyond]
     return _row([_text(row.name), said(row.finding), *numbers, *gains, row.p or "–"])
+
+
+def _inverted(report: Report) -> list[str]:
+    part = _looks.part(report)
+    if not part.tables:
+        return []
+    lines = [f"### What the trained people look like ({_text(part.said)})", ""]
+    lines += [_text(f"{part.sentence} {part.meaning}"), ""]
+    for table in part.tables:
+        beside = [" ".join(filter(None, (column.label, column.under))) for column in table.rows[0].columns]
+        head = ["attack", "verdict", table.kind.label, *_looks.SIDES[1:], *beside, "adj. p"]
+        lines += [_row(head), _row(["---"] * len(head)), *(_made(row, table.kind.metric) for row in table.rows), ""]
+    lines += [f"- {_text(row.name)}: {_looks.FOOLED}." for row in part.fooled]
+    return [*lines, ""] if part.fooled else lines
+
+
+def _made(row: _looks.Row, metric: str) -> str:
+    sides = (row.finding.metrics, row.finding.baseline, row.finding.control)
+    numbers = [metric_text(metric, side[metric]) if metric in side else "–" for side in sides]
+    beside = [_text("; ".join(filter(None, (column.value or "–", *column.below)))) for column in row.columns]
+    return _row([_text(row.name), said(row.finding), *numbers, *beside, row.p or "–"])
 
 
 def _instrument(report: Report) -> list[str]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from keepmum._whole import write_whole
 from keepmum.errors import ConfigError
+from keepmum.report._gallery import Wall
 from keepmum.report._report import Report
 
 
-def save(report: Report, folder: Path) -> Path:
+def save(report: Report, folder: Path, walls: Sequence[Wall] = ()) -> Path:
     """Write ``report.json`` and ``report.html`` into a folder, made if missing, and return the path of the page.
+
+    Args:
+      report: What an audit found.
+      folder: Where to write.
+      walls: Reconstructed pictures that the page is to show; none unless the owner of the data asked for it.
 
     Raises:
       ConfigError: The folder cannot be written.
     """
-    data, page = report.to_json() + "\n", report.to_html()
+    data, page = report.to_json() + "\n", _with_pictures(report, walls) if walls else report.to_html()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
@@ -42,6 +48,12 @@ def write(report: Report, path: Path) -> Path:
         raise ConfigError(_unwritable(path.parent, err)) from err
     _replace(path, text)
     return path
+
+
+def _with_pictures(report: Report, walls: Sequence[Wall]) -> str:
+    from keepmum.report._html import render
+
+    return render(report, walls)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from keepmum.findings import Finding, Outcome
-from keepmum.report import _hidden
+from keepmum.report import _hidden, _looks
 from keepmum.report import _words as words
 from keepmum.report._report import Report
 from keepmum.report._view import check_result, coverage
@@ -50,6 +50,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text.assemble(("Most exposed  ", "bold"), words.exposure_line(report)))
         console.print()
     _print_hidden(report, console)
+    _print_looks(report, console)
     _print_pairs(console, "Instrument", _instrument(report))
     _print_pairs(console, "Coverage", _coverage(report))
     console.print(Text.assemble(("Next  ", "bold"), NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])))
@@ -93,6 +94,45 @@ def _print_hidden(report: Report, console: Console) -> None:
         for finding in part.missing:
             console.print(_line(finding, finding.reason))
         console.print()
+
+
+def _print_looks(report: Report, console: Console) -> None:
+    """What was reconstructed: verdict, what that means, and every attack; why others were not measured, once."""
+    from rich.text import Text
+
+    part, (_, quoted) = _looks.part(report), words.consequence(report)
+    if part.tables:
+        told = [part.sentence] if part.sentence not in ("", quoted) else []
+        said = (part.said, STYLES.get(part.outcome, "dim"))
+        console.print(Text.assemble(("What they look like", "bold"), "  ", said))
+        console.print(Text(" ".join([*told, part.meaning])))
+    for table in part.tables:
+        console.print(looks_table(table))
+    for row in part.fooled:
+        console.print(Text(f"{row.name}: {_looks.FOOLED}.", style="yellow"))
+    for reason, outcome, names in part.missing:
+        console.print(
+            Text.assemble((", ".join(names), "bold"), "  ", (outcome, "dim"), f": {reason}" if reason else "")
+        )
+    if part.tables or part.missing:
+        console.print()
+
+
+def looks_table(table: _looks.Table) -> Table:
+    """What attacks made: how much like people it was trained on, like people it never saw, and without a search."""
+    shown, metric = table.kind is _looks.PICTURES, table.kind.metric
+    head = f"{'recovered' if table.kind is _looks.ROWS else 'resembles'} [95 %]"
+    made = _table("attack", "verdict", head, "no\nsearch", "never\nsaw", *(["named"] if shown else []))
+    for row in table.rows:
+        f = row.finding
+        sides = [
+            words.metric_value(metric, side[metric]) if metric in side else "-" for side in (f.baseline, f.control)
+        ]
+        value = words.metric_text(metric, f.metrics[metric]) if metric in f.metrics else "-"
+        named = [words.metric_value("identified", f.metrics["identified"])] if shown else []
+        verdict = _styled(f.verdict or words.OUTCOMES[f.outcome], f.outcome)
+        made.add_row(_plain(row.name), verdict, _plain(value), *sides, *named)
+    return made
 
 
 def attribute_table(part: _hidden.Part) -> Table:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from keepmum.findings import (
     CLASS_LEVEL,
     FAMILIES,
+    IDENTITY_LEVEL,
     NOTHING_BEYOND_IMPUTATION,
     NOTHING_BEYOND_PRIOR,
     POPULATION_LEVEL,
@@ -58,9 +59,13 @@ METRICS: Mapping[str, str] = {
     "noise_that_stops_it": "noise that stops it",
     "accuracy_without_noise": "accuracy without that noise",
     "accuracy_with_noise": "accuracy with that noise",
+    "identified": "recognized by every recognizer",
     "resemblance": "resemblance",
+    "resemblance_to_class_mean": "resemblance to the mean image of the class",
     "resemblance_of_best_public_record": "resemblance of the best public record",
     "gain_over_prior": "gain over the best guess without a search",
+    "prior_distance": "distance from what images look like",
+    "prior_distance_of_images": "distance of real images at most",
     "people_per_class": "people per class",
     "attackers_own_score": "the attacker's own score (no success)",
 }
@@ -69,7 +74,12 @@ PRIMARY = ("auc", "attribute_auc", "within_tolerance")
 """How strong an attack is; a finding holds at most one of these."""
 
 ATTRIBUTE = "attribute"
-"""The family whose findings have a section of their own."""
+INVERSION = "inversion"
+"""Families whose findings have a section of their own."""
+IDENTIFIED_BY, ACCURACY_OF = "identified_by_", "accuracy_of_"
+"""Metrics of recognizers: what each says of pictures, and how good it is itself."""
+JUDGES: Mapping[str, str] = {"lda": "linear discriminant", "mlp": "neural network"}
+"""Recognizers that pictures are shown to."""
 VERDICTS: Mapping[str, str] = {
     RECORD_LEVEL: "The model remembers people it was trained on: the attack does better on them than anyone does "
     "without the model, and better than on people whom the model never saw.",
@@ -77,6 +87,8 @@ VERDICTS: Mapping[str, str] = {
     "better on the people it was trained on was not shown.",
     NOTHING_BEYOND_IMPUTATION: "What the attack guesses can be guessed without the model, from what is known anyway: "
     "that the model adds to this correlation was not shown.",
+    IDENTITY_LEVEL: "Each class is a person, and pictures drawn from the model show who it is, which nobody could draw "
+    "without the model: that they show the very images it was trained on was not shown.",
     CLASS_LEVEL: "The model shows what people of a class are like; that it shows one of them was not shown.",
     NOTHING_BEYOND_PRIOR: "What the attack shows can be shown without the model, from people of the same kind.",
 }
@@ -146,7 +158,15 @@ def model_name(report: Report) -> str:
 
 def metric_label(name: str) -> str:
     """Label of a metric for people."""
-    return METRICS.get(name, name.replace("_", " "))
+    if name in METRICS:
+        return METRICS[name]
+    judge, five, _ = name.removeprefix(IDENTIFIED_BY).partition("_in_5")
+    if name.startswith(IDENTIFIED_BY):
+        return f"recognized by the {JUDGES.get(judge, judge)}{', among its first 5' if five else ''}"
+    if name.startswith(ACCURACY_OF):
+        judge = name.removeprefix(ACCURACY_OF)
+        return f"accuracy of the {JUDGES.get(judge, judge)} itself"
+    return name.replace("_", " ")
 
 
 def family_question(family: str) -> str:
@@ -163,7 +183,7 @@ def split_id(attack: str) -> tuple[str, str]:
 def is_rate(name: str) -> bool:
     """Whether a metric reads best in percent."""
     return (
-        name.startswith(("tpr_at_fpr", "attribute_tpr_at_fpr", "share_", "hit_rate", "accuracy"))
+        name.startswith(("tpr_at_fpr", "attribute_tpr_at_fpr", "share_", "hit_rate", "accuracy", "identified"))
         or name.endswith(("_share", "_hit_rate"))
         or name in ("precision", "gap", "within_tolerance")
     )
@@ -197,8 +217,8 @@ def _exact(estimate: Estimate) -> bool:
 
 
 def metric_interval(name: str, estimate: Estimate) -> str:
-    """The interval alone, or an empty text for a one-sided bound and for an exact count."""
-    if math.isinf(estimate.high) or (_exact(estimate) and not is_rate(name)):
+    """The interval alone, or an empty text for a one-sided bound and for what is known without error."""
+    if math.isinf(estimate.high) or (estimate.low == estimate.value == estimate.high and not is_rate(name)):
         return ""
     if is_rate(name):
         return f"{percent(estimate.low)} to {percent(estimate.high)}"
@@ -283,8 +303,8 @@ def primary(finding: Finding) -> str:
 
 
 def general(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that are not about hidden attributes, which stand in a section of their own."""
-    return [f for f in findings if f.family != ATTRIBUTE]
+    """Findings that stand in no section of their own: hidden attributes and looks have one each."""
+    return [f for f in findings if f.family not in (ATTRIBUTE, INVERSION)]
 
 
 def said(finding: Finding) -> str:
