@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keepmum.attacks.inversion._labels import Walk, plausible
+from keepmum.attacks.inversion._labels import Walk, meet, plausible
 from keepmum.attacks.inversion.boundary import Boundary
 from keepmum.attacks.inversion.oracle import Limits, Oracle
-from keepmum.attacks.inversion.pool_select import PoolSelect
+from keepmum.attacks.inversion.pool_select import PoolSelect, margins_of
 from keepmum.attacks.inversion.priors import DecoderPrior, PcaPrior
 from keepmum.data import Records
 from keepmum.errors import BudgetError, ConfigError
@@ -150,9 +150,59 @@ def test_a_class_that_no_usual_picture_is_of_is_met_farther_out():
     usual = PRIOR.draw(400, np.random.default_rng(0))
     assert (Nearest(rare).predict(Records(PRIOR.decode(usual), np.zeros(400))) == 1).mean() < 0.02
     walk = Walk(Oracle(Nearest(rare), 1, LIKE, SHAPE, budget=2000, limits=LABELS), PRIOR, 2000)
-    found = walk.first(1500, 8, np.random.default_rng(2))
+    (found,) = meet([walk], 0.75, 8, np.random.default_rng(2))
     assert len(found) >= 1
+    assert walk.asked <= 1500
     assert (Nearest(rare).predict(Records(PRIOR.decode(found), np.zeros(len(found)))) == 1).all()
+
+
+def oracles(places, budget, limits=LABELS, target=None):
+    target = target or Nearest()
+    return [Oracle(target, place, LIKE, SHAPE, budget=budget, limits=limits) for place in places]
+
+
+def test_a_sample_that_one_class_paid_for_is_told_to_all():
+    every = oracles(range(8), 400)
+    walks = [Walk(oracle, PRIOR, 400) for oracle in every]
+    found = meet(walks, 0.5, 8, np.random.default_rng(0))
+    alone = [Walk(oracle, PRIOR, 400) for oracle in oracles(range(8), 400)]
+    single = [meet([walk], 0.5, 8, np.random.default_rng(0))[0] for walk in alone]
+    assert all(len(hits) for hits in found)
+    assert sum(walk.asked for walk in walks) < 0.6 * sum(walk.asked for walk in alone)
+    assert sum(map(len, found)) > sum(map(len, single))
+    for place, hits in enumerate(found):
+        assert (Nearest().predict(Records(PRIOR.decode(hits), np.zeros(len(hits)))) == place).all()
+
+
+@pytest.mark.parametrize("limits", [LABELS, Limits()], ids=["labels", "scores"])
+@pytest.mark.parametrize("attack", [Boundary(queries=300), PoolSelect(queries=100)], ids=lambda a: a.id)
+def test_all_classes_at_once_pay_each_for_itself(attack, limits):
+    target = NearestScores()
+    every = oracles(range(8), attack.queries, limits, target)
+    pictures = attack.invert_all(every, PRIOR, np.random.default_rng(0))
+    assert len(pictures) == 8
+    assert sum(oracle.queries for oracle in every) == target.queries
+    assert all(0.5 * attack.queries < oracle.queries <= attack.queries for oracle in every)
+    images = np.stack([picture.image for picture in pictures])
+    np.testing.assert_array_equal(Nearest().predict(Records(images, np.zeros(8))), np.arange(8))
+    for oracle, picture in zip(every, pictures, strict=True):
+        assert picture.trace[-1][0] == oracle.queries
+
+
+def test_a_shared_pool_holds_better_pictures_than_one_of_its_own():
+    target, attack = NearestScores(), PoolSelect(queries=30)
+    shared = attack.invert_all(oracles(range(8), 30, Limits(), target), PRIOR, np.random.default_rng(0))
+    alone = [run(attack, target, place, Limits())[0] for place in range(8)]
+    assert np.mean([p.confidence for p in shared]) > np.mean([p.confidence for p in alone])
+
+
+@pytest.mark.parametrize("K", [2, 3, 40])
+def test_margins_of_any_class_are_those_that_the_oracle_tells(K):
+    p = np.random.default_rng(0).dirichlet(np.full(K, 0.02), 300)
+    logs = np.log(p.clip(1e-12))
+    for place in range(K):
+        expected = logs[:, place] - np.delete(logs, place, axis=1).max(axis=1)
+        np.testing.assert_array_equal(margins_of(p)(place), expected)
 
 
 def test_every_label_of_one_class_is_a_class_without_boundary():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,12 @@ from keepmum.attacks.inversion._pictures import Picture
 from keepmum.attacks.inversion.oracle import Oracle
 from keepmum.attacks.inversion.priors import Prior
 from keepmum.errors import BudgetError
+from keepmum.targets._base import Indices
 
 MARKS = 4
 """Pictures that are kept along the way for each tenfold of queries."""
+BATCH = 32
+"""Samples that a class asks about at once."""
 SAMPLES = 1_000
 """Samples of the prior that tell what is plausible; none of them is asked about."""
 
@@ -51,13 +55,17 @@ def plausible(prior: Prior, tail: float, rng: np.random.Generator) -> Plausible:
 
 
 class Walk:
-    """Asks whether latents are of the class, and keeps the way.
+    """Asks about latents, and keeps the way.
 
     Args:
       oracle: Who is asked; its class is the one to be pictured.
       prior: Where pictures are looked for.
       queries: Latents that may be asked about at most; the oracle's budget may allow fewer. A latent that is asked
         about several times because of the oracle's repeats counts once.
+
+    Attributes:
+      total: Latents that may be asked about at most.
+      asked: Latents that were asked about.
 
     Raises:
       BudgetError: Nothing may be asked at all.
@@ -70,47 +78,69 @@ class Walk:
             raise BudgetError(
                 f"expected a budget of at least {oracle.repeats} rows, got {min(queries, oracle.left)}: raise it"
             )
-        self._asked = 0
+        self.asked = 0
         self._trace: list[tuple[int, float, Floats]] = []
         self._mark = 0
 
     @property
     def left(self) -> int:
         """Latents that may still be asked about."""
-        return self.total - self._asked
+        return self.total - self.asked
+
+    def labels(self, latents: Floats) -> Indices:
+        """Predicted classes of latents ``(n, d)``, as positions, ``(n,)``."""
+        labels = self.oracle.labels(self.prior.decode(latents))
+        self.asked += len(latents)
+        return labels
+
+    def probabilities(self, latents: Floats) -> Floats:
+        """Class probabilities of latents ``(n, d)``, ``(n, K)``, where they are told."""
+        told = self.oracle.probabilities(self.prior.decode(latents))
+        self.asked += len(latents)
+        return told
 
     def hits(self, latents: Floats) -> NDArray[np.bool_]:
         """Which of the latents ``(n, d)`` are taken for the class, ``(n,)``."""
-        hits = self.oracle.hits(self.prior.decode(latents))
-        self._asked += len(latents)
-        return hits
-
-    def first(self, pool: int, wanted: int, rng: np.random.Generator) -> Floats:
-        """Samples of the prior that are of the class, ``(hits, d)``: the first that are met, perhaps none.
-
-        While none is met, samples farther from the mean are tried: rare classes are where no usual picture is.
-
-        Args:
-          pool: Samples that are asked about at most.
-          wanted: Hits after which no more are asked about.
-          rng: Where samples are drawn from.
-        """
-        found = np.empty((0, self.prior.size))
-        start, stop, reach = self._asked, min(self.total, self._asked + pool), 1.0
-        middle = np.asarray(self.prior.start(rng), dtype=np.float64)
-        while (n := min(4 * wanted, stop - self._asked)) > 0 and len(found) < wanted:
-            drawn = middle + reach * (self.prior.draw(n, rng) - middle)
-            found = np.concatenate([found, drawn[self.hits(drawn)]])
-            reach = 1.0 if len(found) else 1.0 + (self._asked - start) / pool
-        return found
+        return np.asarray(self.labels(latents) == self.oracle.place)
 
     def note(self, latent: Floats, share: float) -> None:
         """Keep a picture when enough queries have gone by since the last."""
-        if self._asked >= self._mark:
+        if self.asked >= self._mark:
             self._trace.append((self.oracle.queries, share, self.prior.decode(latent[None])[0]))
-            self._mark = math.ceil(self._asked * 10 ** (1 / MARKS))
+            self._mark = math.ceil(self.asked * 10 ** (1 / MARKS))
 
     def picture(self, latent: Floats, share: float) -> Picture:
         """The picture in the end, with the share of labels that speak for it."""
         image = self.prior.decode(latent[None])[0]
         return Picture(image, latent, share, (*self._trace, (self.oracle.queries, share, image)))
+
+
+def meet(walks: Sequence[Walk], share: float, wanted: int, rng: np.random.Generator) -> list[Floats]:
+    """Samples of the prior that are of each class, ``(hits, d)`` each, perhaps none.
+
+    A sample that one class paid for is told to all. Who has enough asks no more. While a class is not met, it tries
+    samples farther from the mean: rare classes are where no usual picture is.
+
+    Args:
+      walks: One for each class, with one prior.
+      share: Of the latents that each may ask about, how many it asks about here at most.
+      wanted: Hits from which a class asks no more.
+      rng: Where samples are drawn from.
+    """
+    prior = walks[0].prior
+    middle = np.asarray(prior.start(rng), dtype=np.float64)
+    found = [np.empty((0, prior.size)) for _ in walks]
+    while True:
+        drawn, labels = [], []
+        for walk, hits in zip(walks, found, strict=True):
+            pool = max(1, int(share * walk.total))
+            n = min(BATCH, pool - walk.asked)
+            if n < 1 or len(hits) >= wanted:
+                continue
+            reach = 1.0 if len(hits) else 1.0 + walk.asked / pool
+            drawn.append(middle + reach * (prior.draw(n, rng) - middle))
+            labels.append(walk.labels(drawn[-1]))
+        if not drawn:
+            return found
+        latents, places = np.concatenate(drawn), np.concatenate(labels)
+        found = [np.concatenate([f, latents[places == w.oracle.place]]) for w, f in zip(walks, found, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._image import ImageInversion
-from keepmum.attacks.inversion._labels import Walk, plausible
+from keepmum.attacks.inversion._labels import Plausible, Walk, meet, plausible
 from keepmum.attacks.inversion._limits import Access
 from keepmum.attacks.inversion._pictures import Picture
 from keepmum.attacks.inversion.oracle import Oracle
@@ -18,8 +19,10 @@ from keepmum.attacks.inversion.priors import Prior
 from keepmum.errors import ConfigError
 from keepmum.targets._base import LabelTarget
 
+POOL = 0.5
+"""Share of the queries that may be spent on first samples of the class; few are, where it is not rare."""
 STARTS = 8
-"""Samples of the class in whose middle a search begins."""
+"""Samples of the class in whose middle a search begins, at least; classes share what they find."""
 FEWEST_STEPS = 8
 """Steps from which on their average is better than the last of them."""
 
@@ -85,11 +88,21 @@ class Boundary(ImageInversion[LabelTarget]):
 
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
         """The picture of the oracle's class; of a class that is never met, the prior's own start."""
-        walk, known = Walk(oracle, prior, self.queries), plausible(prior, self.tail, rng)
-        first = self.radius * known.spread
-        z, radius = self._start(walk, rng), first
-        if z is None:
-            return walk.picture(np.asarray(prior.start(rng), dtype=np.float64), 0.0)
+        return self.invert_all([oracle], prior, rng)[0]
+
+    def invert_all(self, oracles: Sequence[Oracle], prior: Prior, rng: np.random.Generator) -> list[Picture]:
+        """The pictures of all classes, which share the samples that searches begin from."""
+        walks, known = [Walk(oracle, prior, self.queries) for oracle in oracles], plausible(prior, self.tail, rng)
+        first = meet(walks, POOL, STARTS, rng)
+        return [self._repelled(walk, known, found, rng) for walk, found in zip(walks, first, strict=True)]
+
+    def _repelled(self, walk: Walk, known: Plausible, found: Floats, rng: np.random.Generator) -> Picture:
+        """Where the boundary drives a search that begins among ``found``, ``(hits, d)``."""
+        if not len(found):
+            return walk.picture(np.asarray(walk.prior.start(rng), dtype=np.float64), 0.0)
+        middle = found.mean(axis=0)
+        z = middle if walk.left and walk.hits(middle[None])[0] else found[0]
+        first = radius = self.radius * known.spread
         known, visited = known.including(z), []
         while walk.left > 2 * self.points:
             share, away = self._around(walk, z, radius, rng)
@@ -102,8 +115,7 @@ class Boundary(ImageInversion[LabelTarget]):
                 z = moved
             visited.append(z)
         z = self._settled(walk, z, visited)
-        share, _ = self._around(walk, z, first, rng)
-        return walk.picture(z, share)
+        return walk.picture(z, self._around(walk, z, first, rng)[0] if walk.left else 1.0)
 
     def _settled(self, walk: Walk, z: Floats, visited: list[Floats]) -> Floats:
         """Where the walk went on average, once it had found its way; where it ended, if that is not of the class."""
@@ -112,18 +124,9 @@ class Boundary(ImageInversion[LabelTarget]):
         middle = np.asarray(np.mean(visited[len(visited) // 4 :], axis=0))
         return middle if walk.hits(middle[None])[0] else z
 
-    def _start(self, walk: Walk, rng: np.random.Generator) -> Floats | None:
-        """A latent of the class, or None where none is met."""
-        found = walk.first(walk.total // 2, STARTS, rng)
-        if not len(found):
-            return None
-        middle = found.mean(axis=0)
-        inside = len(found) > 1 and walk.left and walk.hits(middle[None])[0]
-        return np.asarray(middle if inside else found[0])
-
     def _around(self, walk: Walk, z: Floats, radius: float, rng: np.random.Generator) -> tuple[float, Floats]:
         """Share of a sphere that is in the class, and the direction ``(d,)`` away from what is not."""
-        directions = rng.standard_normal((min(self.points, max(1, walk.left)), len(z)))
+        directions = rng.standard_normal((min(self.points, walk.left), len(z)))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         hits = walk.hits(z + radius * directions)
         away = -directions[~hits].sum(axis=0)

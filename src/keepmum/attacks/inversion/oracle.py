@@ -13,7 +13,7 @@ from keepmum.data import Records
 from keepmum.errors import BudgetError, ConfigError, DataError, NotApplicableError
 from keepmum.targets._base import Floats, GradientTarget, Indices, LabelTarget, ScoreTarget
 
-__all__ = ["Access", "Limits", "Loss", "Oracle"]
+__all__ = ["FLOOR", "Access", "Limits", "Loss", "Oracle"]
 
 FLOOR = 1e-12
 """Probabilities below count as this much: a higher floor leaves unlikely classes on a flat landscape."""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from keepmum.attacks.inversion._climb import Climb
+from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._image import ImageInversion
-from keepmum.attacks.inversion._labels import Walk, plausible
+from keepmum.attacks.inversion._labels import BATCH, Plausible, Walk, meet, plausible
 from keepmum.attacks.inversion._limits import Access
 from keepmum.attacks.inversion._pictures import Picture
-from keepmum.attacks.inversion.oracle import Oracle
+from keepmum.attacks.inversion.oracle import FLOOR, Oracle
 from keepmum.attacks.inversion.priors import Prior
 from keepmum.errors import ConfigError
 from keepmum.targets._base import LabelTarget
 
-BATCH = 64
-"""Pictures that are asked about at once."""
 ROUNDS = 3
 """Rounds of questions about pictures of the class; each goes on with the better half."""
 
@@ -29,7 +28,8 @@ class PoolSelect(ImageInversion[LabelTarget]):
     """Best of a pool.
 
     The attacker draws pictures from what he knows of such pictures, asks about each, and keeps the one that the model
-    finds most like the class. It is the cheapest attack, and what every search has to beat.
+    finds most like the class. It is the cheapest attack, and what every search has to beat. All classes share the
+    answers that each has paid for.
 
     With probabilities it is the one with the largest log-margin. With labels alone it is the one that keeps its label
     most often when its latents are moved a little: half of the queries find pictures of the class, the others move
@@ -62,20 +62,23 @@ class PoolSelect(ImageInversion[LabelTarget]):
 
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
         """The picture of the oracle's class; by labels of a class that is never met, the prior's own start."""
-        if oracle.access == "labels":
-            return self._by_labels(oracle, prior, rng)
-        climb = Climb(oracle, prior, self.queries, weight=0.0)
-        while climb.left:
-            climb.scores(prior.draw(min(BATCH, climb.left), rng))
-        return climb.picture()
+        return self.invert_all([oracle], prior, rng)[0]
 
-    def _by_labels(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
-        walk, known = Walk(oracle, prior, self.queries), plausible(prior, 0.0, rng)
-        pool = walk.first(walk.total // 2, walk.total, rng)
+    def invert_all(self, oracles: Sequence[Oracle], prior: Prior, rng: np.random.Generator) -> list[Picture]:
+        """The pictures of all classes, which share the pool that each has paid a part of."""
+        walks = [Walk(oracle, prior, self.queries) for oracle in oracles]
+        if oracles[0].access != "labels":
+            return _surest(walks, prior, rng)
+        known, pools = plausible(prior, 0.0, rng), meet(walks, 0.5, self.queries * len(walks), rng)
+        return [self._steadiest(walk, pool, known, rng) for walk, pool in zip(walks, pools, strict=True)]
+
+    def _steadiest(self, walk: Walk, pool: Floats, known: Plausible, rng: np.random.Generator) -> Picture:
+        """The sample of the pool, ``(n, d)``, that stays in the class most often when it is moved."""
         if not len(pool):
-            return walk.picture(np.asarray(prior.start(rng), dtype=np.float64), 0.0)
+            return walk.picture(np.asarray(walk.prior.start(rng), dtype=np.float64), 0.0)
         kept, asked, at = np.ones(len(pool)), np.ones(len(pool)), np.arange(len(pool))
         for rounds_left in range(ROUNDS, 0, -1):
+            at = at[: max(1, walk.left // rounds_left)]
             times = walk.left // rounds_left // len(at)
             if times:
                 moved = np.repeat(pool[at], times, axis=0)
@@ -86,3 +89,41 @@ class PoolSelect(ImageInversion[LabelTarget]):
             walk.note(pool[at[0]], float(kept[at[0]] / asked[at[0]]))
             at = at[: max(1, len(at) // 2)]
         return walk.picture(pool[at[0]], float(kept[at[0]] / asked[at[0]]))
+
+
+def _surest(walks: Sequence[Walk], prior: Prior, rng: np.random.Generator) -> list[Picture]:
+    """For each class the sample with the largest log-margin.
+
+    The best of many noisy answers is the luckiest: the last query of each class asks about its sample once more.
+    """
+    best = [(-math.inf, 0.0, np.zeros(prior.size))] * len(walks)
+    while True:
+        drawn, answers = [], []
+        for walk in walks:
+            if (n := min(BATCH, max(1, walk.total - 1) - walk.asked)) > 0:
+                drawn.append(prior.draw(n, rng))
+                answers.append(walk.probabilities(drawn[-1]))
+        if not drawn:
+            break
+        latents, told = np.concatenate(drawn), np.concatenate(answers)
+        margins = margins_of(told)
+        for number, walk in enumerate(walks):
+            place = walk.oracle.place
+            own = margins(place)
+            top = int(own.argmax())
+            if own[top] > best[number][0]:
+                best[number] = (float(own[top]), float(told[top, place]), latents[top])
+            walk.note(best[number][2], best[number][1])
+    again = [
+        float(w.probabilities(z[None])[0, w.oracle.place]) if w.left else p
+        for w, (_, p, z) in zip(walks, best, strict=True)
+    ]
+    return [walk.picture(z, share) for walk, (_, _, z), share in zip(walks, best, again, strict=True)]
+
+
+def margins_of(answers: Floats) -> Callable[[int], Floats]:
+    """Log-margins ``(m,)`` of any class, by its place, from answers ``(m, K)`` that are sorted once for all classes."""
+    logs = np.log(answers.clip(FLOOR))
+    first = logs.argmax(axis=1)
+    second, largest = np.partition(logs, -2, axis=1)[:, -2:].T
+    return lambda place: np.asarray(logs[:, place] - np.where(first == place, second, largest))
