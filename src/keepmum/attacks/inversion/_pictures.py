@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,9 @@ from keepmum.attacks.inversion._base import Floats, Resemblance
 from keepmum.attacks.inversion._evaluators import Evaluator, evaluators
 from keepmum.attacks.inversion._likeness import Classmates
 from keepmum.attacks.inversion._nearer import nearer_p_value
+from keepmum.attacks.inversion._resemblance import correlation, psnr, rank_by_class_means, ssim
 from keepmum.attacks.inversion.priors import Prior
+from keepmum.errors import DataError, MissingExtraError
 from keepmum.stats import Estimate
 from keepmum.stats.intervals import clopper_pearson
 from keepmum.stats.paired import paired_error_p_value, paired_hit_difference
@@ -137,14 +140,24 @@ class Studio:
     def likeness(self, pictures: Floats, side: str) -> list[Floats]:
         """For each class the correlations of its picture with its people on a side."""
         return [
-            correlations(picture, self.images[getattr(mates, side)])
+            correlation(picture[None], self.images[getattr(mates, side)])[0]
             for picture, mates in zip(pictures, self.chosen, strict=True)
         ]
 
+    @cached_property
+    def means(self) -> Floats:
+        """``(C, *shape)`` mean held-out image of each class."""
+        return np.stack([self.images[mates.others].mean(axis=0) for mates in self.chosen])
+
     def to_mean(self, pictures: Floats) -> Floats:
         """``(C,)`` correlation of each picture with the mean held-out image of its class."""
-        means = [self.images[mates.others].mean(axis=0)[None] for mates in self.chosen]
-        return np.array([float(correlations(p, m)[0]) for p, m in zip(pictures, means, strict=True)])
+        return np.asarray(np.diagonal(correlation(pictures, self.means)))
+
+    def to_strangers(self, pictures: Floats) -> Floats:
+        """``(C,)`` correlation of each picture with the nearest held-out person of another class."""
+        alike = correlation(pictures, self.images[self.heldout])
+        other = self.places[self.heldout] != self.wanted[:, None]
+        return np.asarray(np.where(other, alike, -1.0).max(axis=1))
 
     def gallery(self, pictures: Sequence[Picture]) -> Gallery:
         """Pictures with the people that they are nearest to."""
@@ -158,14 +171,6 @@ class Studio:
         starts = np.stack([p.trace[0][2] if p.trace else p.image for p in pictures])
         sides = nearest["members"], nearest["others"], self.best_sample
         return Gallery(self.wanted, results, starts, *sides, self.prior.low, self.prior.high)
-
-
-def correlations(picture: Floats, others: Floats) -> Floats:
-    """Pearson correlation of a picture with others, ``(*shape)`` and ``(m, *shape)``; 0 where one is of one color."""
-    first, rest = picture.reshape(-1), others.reshape(len(others), -1)
-    first, rest = first - first.mean(), rest - rest.mean(axis=1, keepdims=True)
-    scale = np.linalg.norm(first) * np.linalg.norm(rest, axis=1)
-    return np.asarray(np.where(scale > 1e-12, rest @ first / np.where(scale > 1e-12, scale, 1.0), 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +210,7 @@ def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons:
         metrics={
             "identified": clopper_pearson(int(seen.hits.sum()), len(seen.hits)),
             **_more(studio, images),
+            **_by_pixels(studio, images),
             "resemblance": family.mean(seen.nearest, -1.0, 1.0),
             "resemblance_to_class_mean": family.mean(seen.likeness, -1.0, 1.0),
             "prior_distance": family.median(distance),
@@ -215,6 +221,7 @@ def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons:
         baseline=_told(without[best]),
         control={
             "resemblance": family.mean(_nearest_alike(studio, images, "others"), -1.0, 1.0),
+            "resemblance_to_strangers": family.mean(studio.to_strangers(images), -1.0, 1.0),
             **{f"accuracy_of_{judge.name}": judge.accuracy for judge in studio.judges if judge.accuracy is not None},
         },
     )
@@ -245,6 +252,17 @@ def _more(studio: Studio, images: Floats) -> dict[str, Estimate]:
     return found
 
 
+def _by_pixels(studio: Studio, images: Floats) -> dict[str, Estimate]:
+    """What no recognizer has a say in: the rank of the class's mean image, and likeness to it."""
+    ranks = rank_by_class_means(images, studio.means, np.arange(len(images)))
+    found = {"identified_by_class_mean": clopper_pearson(int((ranks == 1).sum()), len(ranks))}
+    ends = studio.prior.low, studio.prior.high
+    with suppress(MissingExtraError, DataError):  # without scikit-image, or of images a pixel or two wide
+        found["ssim_to_class_mean"] = family.mean(ssim(images, studio.means, *ends), -1.0, 1.0)
+    found["psnr_to_class_mean"] = family.median(psnr(images, studio.means, *ends))
+    return found
+
+
 def _distances(studio: Studio, images: Floats) -> tuple[list[Floats], list[Floats]]:
     """Distances of the pictures to members and to held-out people, class by class."""
     members, others = ([1 - part for part in studio.likeness(images, side)] for side in ("members", "others"))
@@ -269,7 +287,11 @@ def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural
         family.CLASS: "tell what a class looks like, and nothing about the trained images in particular",
         family.NOTHING: "show no more than could be drawn without the model",
     }[verdict]
-    odd = "" if natural or verdict == family.RECORD else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
+    odd = (
+        ""
+        if natural or verdict == family.RECORD
+        else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
+    )
     few, hits = int(np.median(studio.records)), len(seen.hits)
     return (
         f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the "
