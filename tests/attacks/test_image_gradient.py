@@ -8,7 +8,9 @@ import pytest
 import zoo
 from keepmum.attacks import Context
 from keepmum.attacks.inversion._descent import Descent, Rule
+from keepmum.attacks.inversion._image import POOL
 from keepmum.attacks.inversion._inverse import Inverse, features
+from keepmum.attacks.inversion._partial_prior import PartialPrior
 from keepmum.attacks.inversion._robust import robustness, view
 from keepmum.attacks.inversion.gradient import VIEWS, Gradient
 from keepmum.attacks.inversion.inverse_network import SURER, InverseNetwork
@@ -222,6 +224,54 @@ def test_a_partial_image_changes_where_it_is_unknown_alone():
     assert picture.confidence > before
 
 
+LOWER = np.repeat([[False]] * 3 + [[True]] * 3, SHAPE[1], axis=1)
+"""Which pixels are unknown: the lower half."""
+KNOWN = PRIOR.decode(0.5 * np.random.default_rng(9).normal(size=(1, PRIOR.size)))[0]
+
+
+def test_a_partial_image_is_completed_as_the_prior_draws():
+    """Before any question, the lower half is told better from the upper one than by the mean image."""
+    partial = PartialPrior(PRIOR, KNOWN, LOWER, tolerance=0.02)
+    completed = partial.decode(partial.start(np.random.default_rng(0))[None])[0]
+    np.testing.assert_array_equal(completed[~LOWER], KNOWN[~LOWER])
+    mean = PRIOR.decode(np.zeros((1, PRIOR.size)))[0]
+    assert np.abs(completed - KNOWN)[LOWER].mean() < 0.6 * np.abs(mean - KNOWN)[LOWER].mean()
+
+
+def test_a_partial_image_is_searched_in_any_latent_space():
+    target, _ = linear(steep=12.0)
+    partial = PartialPrior(PRIOR, KNOWN, LOWER)
+    picture, asked = invert(Gradient(restarts=1, weight=0.01), target, 2, partial)
+    np.testing.assert_array_equal(picture.image[~LOWER], KNOWN[~LOWER])
+    assert picture.confidence > picture.trace[0][1] + 0.1
+    again = float(asked.confidence(partial.decode(picture.latent[None]))[0])
+    assert again == pytest.approx(picture.confidence)
+
+
+def test_gradients_of_a_partial_image():
+    """By finite differences, of the log-density and of what depends on unknown pixels alone."""
+    partial = PartialPrior(PRIOR, KNOWN, LOWER)
+    z, weights = (
+        0.2 * np.random.default_rng(4).normal(size=(3, PRIOR.size)),
+        np.random.default_rng(5).normal(size=SHAPE),
+    )
+    slopes = [partial.log_density_gradient(z), partial.pull_back(z, np.tile(weights, (3, 1, 1)))]
+    values = [partial.log_density, lambda at: (weights * partial.decode(at)).sum(axis=(1, 2))]
+    for slope, value in zip(slopes, values, strict=True):
+        for place, unit in enumerate(1e-5 * np.eye(PRIOR.size)):
+            np.testing.assert_allclose(
+                (value(z + unit) - value(z - unit)) / 2e-5, slope[:, place], rtol=1e-4, atol=1e-6
+            )
+
+
+@pytest.mark.parametrize(
+    "settings", [{"free": np.zeros(SHAPE, bool)}, {"free": np.ones((2, 2), bool)}, {"free": LOWER, "tolerance": 0.0}]
+)
+def test_refuses_settings_of_a_partial_image(settings):
+    with pytest.raises(ConfigError, match="expected"):
+        PartialPrior(PRIOR, KNOWN, **settings)
+
+
 def test_processing_is_part_of_every_step():
     """What the prior's hook makes of a latent is what goes on: here it throws all progress away."""
 
@@ -293,6 +343,17 @@ def test_needs_gradients_of_model_and_prior():
 def test_refuses_settings_of_gradient(settings):
     with pytest.raises(ConfigError, match="expected"):
         Gradient(**settings)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "margin", "logit"])
+def test_foretells_the_rows_that_the_target_counts(loss):
+    """An image is one query of the attacker's, and as many rows of the target's as the loss has cross-entropies."""
+    target, _ = linear()
+    attack = Gradient(queries=100, classes=1, loss=loss, steps=90, patience=90, restarts=1)
+    _, asked = invert(attack, target, budget=100)
+    assert asked.queries <= 100
+    assert target.queries <= attack.asks(target) - POOL
+    assert target.queries > 2 * 80
 
 
 def test_a_memorizer_is_inverted_to_its_members():

@@ -9,7 +9,7 @@ import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._descent import Descent, Rule
-from keepmum.attacks.inversion._image import ImageInversion
+from keepmum.attacks.inversion._image import POOL, ImageInversion
 from keepmum.attacks.inversion._limits import Access
 from keepmum.attacks.inversion._pictures import Picture
 from keepmum.attacks.inversion._robust import robustness
@@ -88,6 +88,11 @@ class Gradient(ImageInversion[GradientTarget]):
                 "expected at least one step, one step of patience and one start, and a confidence above 0, up to 1, "
                 f"got {self.steps}, {self.patience}, {self.restarts} and {self.confidence}"
             )
+
+    def asks(self, target: GradientTarget) -> int:
+        """Rows that the target counts: the answer to each image, and the gradient of each cross-entropy in the loss."""
+        each = {"cross-entropy": 2, "margin": 3, "logit": 1 + len(target.classes)}[self.loss]
+        return POOL + each * (super().asks(target) - POOL)
 
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
         """The picture of the oracle's class.
