@@ -82,23 +82,27 @@ class Climb:
         return scores
 
     def start(self, pool: int, rng: np.random.Generator) -> Floats:
-        """Where to begin, ``(d,)``: in the middle of the best of some prior samples and the prior's own start.
+        """Where to begin, ``(d,)``: the best of some prior samples and the prior's start, or the middle of the best.
 
         Where rounded answers or a saturated model make the landscape flat, these are what gives a first direction.
 
         Args:
-          pool: Samples that are asked about, at most a quarter of the queries; 0 for the prior's own start.
+          pool: Latents that are asked about, the prior's start among them; at most a quarter of the queries. 0 for the
+            prior's start.
           rng: Where they are drawn from.
         """
         own = np.asarray(self.prior.start(rng), dtype=np.float64)
         drawn = np.asarray(self.prior.draw(max(DRAWS, pool), rng), dtype=np.float64)
         self.spread = math.sqrt(float(drawn.var(axis=0).mean())) or 1.0
-        pool = min(pool, self._total // 4, self.left)
+        pool = min(pool, self._total // 4, self.left - 1)
         if pool < 1:
             return own
         asked = np.concatenate([own[None], drawn[: pool - 1]])
-        best = np.argsort(-self.scores(asked), kind="stable")[: max(1, pool // DRAWS)]
-        return np.asarray(asked[best].mean(axis=0))
+        scores = self.scores(asked)
+        best = np.argsort(-scores, kind="stable")[: max(1, pool // DRAWS)]
+        middle = np.asarray(asked[best].mean(axis=0))
+        # The middle is no start where the class is out of sight but for one lucky sample.
+        return middle if len(best) > 1 and self.scores(middle[None])[0] >= scores[best[0]] else asked[best[0]]
 
     def picture(self, *finalists: Floats) -> Picture:
         """The better of the best latent so far and where the search ended, both asked about once more.
@@ -110,29 +114,31 @@ class Climb:
         every = np.stack(some)[: max(0, self._total - self._asked)]
         if len(every) == FINALISTS and np.array_equal(*every):
             every = every[:1]
-        scores, confidences = self._ask(every)
+        scores, confidences = self._ask(every, note=False)
         top = int(scores.argmax())
         image = self.prior.decode(every[[top]])[0]
         way = [*self._trace, (self.oracle.queries, float(confidences[top]), image)]
         return Picture(image, every[top], float(confidences[top]), tuple(way))
 
-    def _ask(self, latents: Floats) -> tuple[Floats, Floats]:
+    def _ask(self, latents: Floats, *, note: bool = True) -> tuple[Floats, Floats]:
         images = self.prior.decode(latents)
         answers = self.oracle.probabilities(images)
         self._asked += len(latents)
         confidences = answers[:, self.oracle.place]
         usual = self.weight * self.prior.log_density(latents) / self.prior.size if self.weight else 0.0
         scores = np.asarray(margin(answers, self.oracle.place) + usual)
-        top = int(scores.argmax())
-        if self._best is None or scores[top] > self._best[0]:
-            self._best = (float(scores[top]), float(confidences[top]), latents[top].copy())
-        self._note()
+        if note:
+            self._note(latents, scores, confidences)
         return scores, confidences
 
-    def _note(self) -> None:
-        """Keep a picture when enough queries have gone by since the last."""
-        if self._best is None or self._asked < self._mark:
-            return
-        _, confidence, latent = self._best
-        self._trace.append((self.oracle.queries, confidence, self.prior.decode(latent[None])[0]))
-        self._mark = math.ceil(self._asked * 10 ** (1 / MARKS))
+    def _note(self, latents: Floats, scores: Floats, confidences: Floats) -> None:
+        """Keep the best, and its picture when enough queries have gone by since the last."""
+        for i, score in enumerate(scores.tolist()):
+            if self._best is None or score > self._best[0]:
+                self._best = (score, float(confidences[i]), latents[i].copy())
+            later = len(scores) - 1 - i
+            if self._asked - later >= self._mark:
+                _, confidence, latent = self._best
+                image = self.prior.decode(latent[None])[0]
+                self._trace.append((self.oracle.queries - later * self.oracle.repeats, confidence, image))
+                self._mark = math.ceil((self._asked - later) * 10 ** (1 / MARKS))

@@ -55,7 +55,7 @@ class Cmaes(ImageInversion[ScoreTarget]):
 
     pool: int = 64
     sigma: float = 0.5
-    weight: float = 8.0
+    weight: float = 4.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,4 +80,4 @@ def _cloud(mean: Floats, sigma: float, seed: int) -> Any:
         from cmaes import CMA, SepCMA
     except ImportError as err:
         raise MissingExtraError("cmaes", "images") from err
-    return (CMA if 1 < len(mean) <= DIAGONAL else SepCMA)(mean=mean.copy(), sigma=sigma, seed=seed)
+    return (CMA if len(mean) <= DIAGONAL else SepCMA)(mean=mean.copy(), sigma=sigma, seed=seed)

@@ -61,7 +61,7 @@ class Reinforce(ImageInversion[ScoreTarget]):
     sigma: float = 0.5
     rate: float = 0.1
     pool: int = 64
-    weight: float = 8.0
+    weight: float = 4.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
