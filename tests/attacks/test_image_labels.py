@@ -282,6 +282,7 @@ def test_noisy_labels_are_put_to_the_vote():
         (Boundary, {"step": float("nan")}, "step above 0"),
         (Boundary, {"queries": 9}, "at least 10 queries"),
         (PoolSelect, {"shake": 0.0}, "a shake above 0"),
+        (PoolSelect, {"best": 0}, "best of at least 1"),
         (PoolSelect, {"classes": 0}, "one class"),
     ],
 )
