@@ -66,6 +66,14 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "identified_by_lda_in_5": "Share of pictures whose class is among the first 5 of a linear discriminant.",
         "identified_by_mlp": "Share of pictures whose class a neural network names right.",
         "identified_by_mlp_in_5": "Share of pictures whose class is among the first 5 of a neural network.",
+        "identified_by_class_mean": "Share of pictures that correlate most with the mean held-out image of their "
+        "class: pixels alone, no recognizer.",
+        "resemblance_to_strangers": "Correlation of pictures with the held-out person of another class who is most "
+        "alike.",
+        "ssim_to_class_mean": "Structural similarity of pictures to the mean held-out image of their class. 1 is the "
+        "same.",
+        "psnr_to_class_mean": "Peak signal-to-noise ratio of pictures to the mean held-out image of their class, in "
+        "decibels: more is nearer.",
         "resemblance_to_class_mean": "Correlation of pictures with the mean image of their class, of people the model "
         "never saw. 0 is nothing in common, 1 the same.",
         "prior_distance": "How far pictures are from what images of their kind look like. About 1 is usual.",

@@ -78,7 +78,7 @@ class RunFolder:
             except json.JSONDecodeError:
                 continue
             finding = finding_from(event["finding"])
-            scores = self._scores(finding.id)
+            scores = self._scores(finding.id) if event["scores"] else None
             if (event["scores"] and scores is None) or (event.get("pictures") and self.pictures(finding.id) is None):
                 continue
             done[finding.id] = finding, scores, int(event.get("asked", 0))

@@ -194,11 +194,11 @@ def row(finding: Finding, kind: Kind, axis: view.Axis) -> Row:
 
 
 def odd(finding: Finding) -> bool:
-    """Whether its pictures are farther from what images look like than real images are."""
-    metrics = finding.metrics
-    return {"prior_distance", "prior_distance_of_images"} <= {*metrics} and metrics["prior_distance"].value > metrics[
-        "prior_distance_of_images"
-    ].value
+    """Whether its pictures are farther from what images look like than real images are, and are no trained image."""
+    far, usual = (finding.metrics.get(name) for name in ("prior_distance", "prior_distance_of_images"))
+    if far is None or usual is None or finding.verdict == RECORD_LEVEL:
+        return False
+    return far.value > usual.value
 
 
 def _sides(finding: Finding) -> tuple[tuple[str, Mapping[str, Estimate]], ...]:
@@ -264,13 +264,14 @@ def _recovered(finding: Finding) -> tuple[Column, ...]:
 
 def _judges(finding: Finding) -> tuple[Column, ...]:
     """What each recognizer says of the pictures, and how good it is itself."""
+    named = {name.removeprefix(words.IDENTIFIED_BY) for name in finding.metrics if name.startswith(words.IDENTIFIED_BY)}
     found = []
-    for name in finding.metrics:
-        judge = name.removeprefix(words.IDENTIFIED_BY)
-        if judge != name and not judge.endswith("_in_5"):
+    for judge, label in words.ordered({name: words.JUDGES.get(name, name) for name in named}, words.JUDGES):
+        if not judge.endswith("_in_5"):
+            name = f"{words.IDENTIFIED_BY}{judge}"
             below = (
                 _of(finding.metrics, f"{name}_in_5", "in its first five:"),
                 _of(finding.control, f"{words.ACCURACY_OF}{judge}", "its own accuracy:"),
             )
-            found.append(_column(finding.metrics, name, words.JUDGES.get(judge, judge), "", *below))
+            found.append(_column(finding.metrics, name, label, "", *below))
     return tuple(found)

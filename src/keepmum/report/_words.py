@@ -64,6 +64,9 @@ METRICS: Mapping[str, str] = {
     "resemblance_to_class_mean": "resemblance to the mean image of the class",
     "resemblance_of_best_public_record": "resemblance of the best public record",
     "gain_over_prior": "gain over the best guess without a search",
+    "resemblance_to_strangers": "resemblance to people of other classes",
+    "ssim_to_class_mean": "structural similarity to the mean image of the class",
+    "psnr_to_class_mean": "signal-to-noise ratio to the mean image of the class, in decibels",
     "prior_distance": "distance from what images look like",
     "prior_distance_of_images": "distance of real images at most",
     "people_per_class": "people per class",
@@ -78,7 +81,7 @@ INVERSION = "inversion"
 """Families whose findings have a section of their own."""
 IDENTIFIED_BY, ACCURACY_OF = "identified_by_", "accuracy_of_"
 """Metrics of recognizers: what each says of pictures, and how good it is itself."""
-JUDGES: Mapping[str, str] = {"lda": "linear discriminant", "mlp": "neural network"}
+JUDGES: Mapping[str, str] = {"lda": "linear discriminant", "mlp": "neural network", "class_mean": "nearest class mean"}
 """Recognizers that pictures are shown to."""
 VERDICTS: Mapping[str, str] = {
     RECORD_LEVEL: "The model remembers people it was trained on: the attack does better on them than anyone does "
