@@ -385,6 +385,19 @@ def test_more_probes_than_one_class_can_pay_for_are_shared():
     assert np.mean([p.confidence for p in together]) > np.mean([p.confidence for p in alone]) + 0.05
 
 
+def test_the_picture_is_the_one_the_model_takes_for_the_class():
+    """Without a weight of the prior the surest of those tried; with a large one what is usual."""
+    target, _ = linear()
+    bold, meek = (
+        InverseNetwork(weight=weight).invert_all(everyone(target, 40), PRIOR, np.random.default_rng(0))
+        for weight in (0.0, 1e3)
+    )
+    for sure, usual in zip(bold, meek, strict=True):
+        assert sure.confidence > sure.trace[0][1]
+        assert sure.confidence > usual.confidence
+        assert np.linalg.norm(usual.latent) < np.linalg.norm(sure.latent)
+
+
 def test_a_linear_model_is_inverted_exactly():
     """As many classes as latent numbers and one: logits determine the latents, and ridge finds how."""
     target, _ = linear(PRIOR.size + 1)
