@@ -10,12 +10,11 @@ from keepmum.attacks import Context
 from keepmum.attacks.inversion._descent import Descent, Rule
 from keepmum.attacks.inversion._image import POOL
 from keepmum.attacks.inversion._inverse import Inverse, features
-from keepmum.attacks.inversion._partial_prior import PartialPrior
 from keepmum.attacks.inversion._robust import robustness, view
 from keepmum.attacks.inversion.gradient import VIEWS, Gradient
 from keepmum.attacks.inversion.inverse_network import SURER, InverseNetwork
 from keepmum.attacks.inversion.oracle import Limits, Oracle
-from keepmum.attacks.inversion.priors import DecoderPrior, PcaPrior, PixelPrior
+from keepmum.attacks.inversion.priors import DecoderPrior, PartialPrior, PcaPrior, PixelPrior
 from keepmum.data import Records
 from keepmum.errors import BudgetError, ConfigError, NotApplicableError
 from keepmum.targets import GradientTarget, from_sklearn
