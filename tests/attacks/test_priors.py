@@ -262,6 +262,8 @@ class TestPca:
             (np.ones(4), {}, DataError, r"expected images of shape .* got \(4,\)"),
             (np.empty((3, 0, 2)), {}, DataError, "expected images of shape"),
             (smooth(), {"low": 0, "high": 1}, DataError, "expected pixels from 0 to 1, got .*: give low and high"),
+            (smooth(), {"high": 1.5}, DataError, "expected pixels from -.* to 1.5, got"),
+            (smooth(), {"low": 1.5}, DataError, "expected pixels from 1.5 to"),
             (smooth(), {"components": 0}, ConfigError, "expected at least one component, got 0"),
         ],
     )
@@ -461,7 +463,7 @@ class TestPixels:
             ({"free": left().astype(int), "given": smooth()[0]}, ConfigError, "expected free as truth values"),
             ({"free": left() & False, "given": smooth()[0]}, ConfigError, "expected free as truth values"),
             ({"given": smooth()}, DataError, "expected a given image of shape"),
-            ({"given": smooth()[0] + 9}, DataError, "expected pixels from -1.0 to 3.0"),
+            ({"given": smooth()[0] + 9}, DataError, "expected pixels from -1 to 3"),
             ({"public": smooth()[:, :3]}, DataError, "expected public images of shape"),
             ({"public": smooth()[:0]}, DataError, "expected at least one public image, got none"),
             ({"l2": -1}, ConfigError, "expected l2 as a number of at least 0, got -1"),

@@ -185,7 +185,7 @@ class PixelPrior(Prior):
         span, (smoothness, nearness) = self.high - self.low, self._weights
         flat = self._filled(self._latents(latents)) / span
         variation, slope = _total_variation(flat.reshape(len(flat), *self.shape))
-        off = np.where(np.isin(np.arange(flat.shape[1]), self._free), flat - self._anchor / span, 0.0)
+        off = flat - self._anchor / span  # known pixels add a constant
         value = smoothness * variation + nearness * (off**2).sum(axis=1)
         gradient = smoothness * rows_of(slope) + 2 * nearness * off
         return -value, -gradient[:, self._free] / span

@@ -25,10 +25,11 @@ def public_images(
     checked = checked_images(images, shape, what)
     if not len(checked):
         raise DataError("expected at least one public image, got none")
-    least, most = checked.min(), checked.max()
-    if (low is not None and least < low) or (high is not None and most > high):
+    least, most = float(checked.min()), float(checked.max())
+    floor, top = least if low is None else low, most if high is None else high
+    if least < floor or most > top:
         raise DataError(
-            f"expected pixels from {low} to {high}, got {least:g} to {most:g}: give low and high as they are"
+            f"expected pixels from {floor:g} to {top:g}, got {least:g} to {most:g}: give low and high as they are"
         )
     return checked
 
