@@ -22,7 +22,7 @@ export MPLBACKEND := Agg
 # Many small models are trained; on few cores, threads within each cost more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo setup quick test check lint docs validity benchmarks hidden clean
+.PHONY: help demo setup quick test check lint docs validity benchmarks hidden pictures clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ benchmarks: $(DEV)  ## Measure shadow models, also against other tools, and rewr
 
 hidden: $(DEV)  ## Measure attacks on hidden attributes and rewrite docs/benchmarks/attribute.md; some minutes
 	@$(BIN)/python benchmarks/attribute.py --write
+
+pictures: $(DEV)  ## Measure image inversion, also against another tool, and rewrite docs/benchmarks/inversion.md; some minutes
+	@$(BIN)/python benchmarks/inversion.py --write $(if $(DATA),--data "$(DATA)")
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) demo dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

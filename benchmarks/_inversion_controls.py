@@ -7,14 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from _inversion_people import World, digits, network, play, trained, worlds
+from _inversion_people import World, digits, network, play, searched, trained, worlds
 from common import Bars, at_least, at_most, table
 
-from keepmum.attacks.inversion._pictures import correlations
 from keepmum.attacks.inversion.boundary import Boundary
 from keepmum.attacks.inversion.cmaes import Cmaes
 from keepmum.attacks.inversion.gradient import Gradient
-from keepmum.attacks.inversion.oracle import Oracle
 from keepmum.data import Records, Split
 from keepmum.datasets import make_faces
 from keepmum.findings import IDENTITY_LEVEL, NOTHING_BEYOND_PRIOR, RECORD_LEVEL
@@ -114,13 +112,7 @@ def pair_of_worlds(X: np.ndarray, y: np.ndarray, size: int, draw: int) -> Iterat
 
 def picture_of(world: World) -> np.ndarray:
     """White-box pictures of all classes."""
-    attack, prior = Gradient(shape=world.shape), world.prior()
-    rng = np.random.default_rng(0)
-    made = []
-    for place in range(len(world.target.classes)):
-        oracle = Oracle(world.target, place, world.split.members, world.shape, budget=attack.queries)
-        made.append(attack.invert(oracle, prior, rng).image)
-    return np.stack(made)
+    return searched(Gradient(shape=world.shape), world, np.arange(len(world.target.classes)))[0]
 
 
 def public_mean(world: World) -> np.ndarray:
@@ -135,6 +127,10 @@ def crossover(pictures: list[np.ndarray], pair: tuple[World, World]) -> np.ndarr
 def gap(pictures: np.ndarray, world: World) -> np.ndarray:
     seen = []
     for side in (world.split.members, world.split.nonmembers):
-        images = np.asarray(side.X, dtype=np.float64).reshape(-1, *world.shape)
-        seen.append([correlations(picture, images[side.y == place]).max() for place, picture in enumerate(pictures)])
+        flat = np.asarray(side.X, dtype=np.float64).reshape(len(side), -1)
+        seen.append([nearest(picture.ravel(), flat[side.y == place]) for place, picture in enumerate(pictures)])
     return np.subtract(*seen)
+
+
+def nearest(picture: np.ndarray, others: np.ndarray) -> float:
+    return max(float(np.corrcoef(picture, other)[0, 1]) for other in others)

@@ -44,8 +44,8 @@ NOTE = (
     "{what}: {private} persons whom the model knows, by {photos} photos each; {photos} more of each are held out for "
     "the evaluators. Prior: 40 eigenfaces of {public} photos of other people. Target: {network}; accuracy on held-out "
     "photos {accuracy:.2f}. Means over two worlds, in which the halves are exchanged; chance is {chance:.3f}, a "
-    "standard error at most {error:.2f}. Own accuracy of the evaluators: {judges}. CPU seconds are those of all classes "
-    "of a world on one thread, with the controls and the training of the evaluators."
+    "standard error at most {error:.2f}. Own accuracy of the evaluators: {judges}. CPU seconds are those of all "
+    "classes of a world on one thread, with the controls and the training of the evaluators."
 )
 HEAD = ["picture", "queries a class", "CPU s", "model's confidence", "SSIM to class mean", "prior distance", "verdict"]
 

@@ -13,6 +13,8 @@ import numpy as np
 from keepmum.attacks import Context
 from keepmum.attacks.inversion._image import ImageInversion
 from keepmum.attacks.inversion._pictures import Studio
+from keepmum.attacks.inversion._resemblance import ssim
+from keepmum.attacks.inversion.oracle import Oracle
 from keepmum.attacks.inversion.priors import PcaPrior
 from keepmum.data import Records, Split
 from keepmum.datasets import load_orl, make_faces
@@ -84,10 +86,9 @@ class Played:
 
     @property
     def judges(self) -> dict[str, float]:
-        """Share of the pictures that each evaluator names right."""
-        start = "identified_by_"
-        metrics = self.finding.metrics.items()
-        return {k.removeprefix(start): m.value for k, m in metrics if k.startswith(start) and not k.endswith("_in_5")}
+        """Share of the pictures that each evaluator names right; resemblance to class means is no evaluator."""
+        names = [name.removeprefix("accuracy_of_") for name in self.finding.control if name.startswith("accuracy_of_")]
+        return {name: self.value(f"identified_by_{name}") for name in names}
 
     @property
     def ssim(self) -> float:
@@ -154,6 +155,17 @@ def play(attack: ImageInversion[Any], world: World, seed: int = 0) -> Played:
     return Played(finding, np.asarray(shown.results), np.asarray(shown.classes), cpu, world)
 
 
+def searched(attack: ImageInversion[Any], world: World, places: np.ndarray) -> tuple[np.ndarray, float]:
+    """The pictures of some classes without anything that measures them, and CPU seconds."""
+    rng, like, made = np.random.default_rng(0), world.split.members, []
+    prior = attack.prior or world.prior()
+    start = time.process_time()
+    for place in places:
+        oracle = Oracle(world.target, int(place), like, world.shape, budget=attack.queries, limits=attack._limits)
+        made.append(attack.invert(oracle, prior, rng).image)
+    return np.stack(made), time.process_time() - start
+
+
 def studio(attack: ImageInversion[Any], world: World, seed: int = 0) -> Studio:
     """All that an audit holds pictures against, for pictures that no attack made."""
     return attack._studio(world.target, world.split, Context(seed=seed, attack=attack.name))[0]
@@ -161,11 +173,8 @@ def studio(attack: ImageInversion[Any], world: World, seed: int = 0) -> Studio:
 
 def ssim_to_means(world: World, pictures: np.ndarray, places: np.ndarray) -> float:
     """Mean structural similarity to the mean photo that the model was trained on of each class."""
-    from skimage.metrics import structural_similarity
-
-    means = [world.class_mean("members", int(place)) for place in places]
-    pairs = zip(pictures, means, strict=True)
-    return float(np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs]))
+    means = np.stack([world.class_mean("members", int(place)) for place in places])
+    return float(ssim(np.asarray(pictures, dtype=np.float64), means, 0.0, 1.0).mean())
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, str]:

@@ -122,7 +122,9 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "in_the_repository"), [("first-audit", False), ("fredriksons-attack", True)])
+@pytest.mark.parametrize(
+    ("page", "in_the_repository"), [("first-audit", False), ("fredriksons-attack", True), ("faces", False)]
+)
 def test_a_tutorial_prints_what_it_quotes(
     page: str,
     in_the_repository: bool,
