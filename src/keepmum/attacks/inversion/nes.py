@@ -25,7 +25,7 @@ class Nes(ImageInversion[ScoreTarget]):
 
     The gradient of the score ``f`` at ``z`` is the mean over Gaussian directions ``u`` of
     ``(f(z + sigma u) - f(z - sigma u)) u / (2 sigma)``. Steps are Adam's, and shrink to nothing as the queries run out.
-    Over pixels it is the attack whose patterns fool recognizers and show nobody.
+    Over pixels, with a rate of about 0.5, it is the attack whose patterns fool recognizers and show nobody.
 
     Attributes:
       queries: Rows that are asked about for each class.
