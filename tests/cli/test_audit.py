@@ -188,3 +188,24 @@ def test_plan_tells_the_cost_of_shadow_models(keepmum, files: Path) -> None:
     few = ("plan", *records(files), "--budget", "1h", "--attack", "membership/rmia")
     assert "8 shadow models, as many as fit into the budget, at " in keepmum(*few)[1]
     assert keepmum("plan", *records(files), "--shadows", "5")[0] == 2
+
+
+def test_pictures_are_put_into_the_report_by_a_flag_that_changes_nothing_else(tmp_path: Path) -> None:
+    from keepmum.cli._inputs import _options, _request
+    from keepmum.settings import AuditSettings, Settings, load
+
+    plain, shown = Settings(), Settings(audit=AuditSettings(include_restricted=True))
+    assert [_options(settings)["include_restricted"] for settings in (plain, shown)] == [False, True]
+    assert _request(plain, {}) == _request(shown, {})
+    (tmp_path / "keepmum.toml").write_text("[audit]\ninclude_restricted = true\n")
+    assert load(environ={}, folder=tmp_path).audit.include_restricted
+
+
+def test_the_terminal_tells_where_pictures_are(keepmum, files: Path) -> None:
+    scores = ("--scores", files / "leaky.csv", files / "others.csv")
+    line = "Pictures, which show real people: run/restricted/gallery.html"
+    _, out, _ = keepmum("audit", *scores, "--attack", "membership/loss", "--out", "run", "--include-restricted")
+    assert line not in out
+    (Path("run") / "restricted" / "gallery.html").write_text("pictures")
+    _, out, _ = keepmum("audit", *scores, "--attack", "membership/loss", "--out", "run")
+    assert out.splitlines()[-2] == line

@@ -88,6 +88,9 @@ def tell(report: Any, out: Path, terminal: Terminal) -> int:
     from keepmum.report._text import print_report
 
     print_report(report, terminal.result)
+    gallery = out / "restricted" / "gallery.html"
+    if gallery.is_file():
+        terminal.show(f"Pictures, which show real people: {gallery}", whole=True)
     terminal.show(f"Report: {out / 'report.html'}", whole=True)
     if terminal.options.json:
         terminal.data(report.to_json())
