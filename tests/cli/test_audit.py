@@ -203,7 +203,7 @@ def test_pictures_are_put_into_the_report_by_a_flag_that_changes_nothing_else(tm
 
 def test_the_terminal_tells_where_pictures_are(keepmum, files: Path) -> None:
     scores = ("--scores", files / "leaky.csv", files / "others.csv")
-    line = "Pictures, which show real people: run/restricted/gallery.html"
+    line = "Pictures, with people of the data: run/restricted/gallery.html"
     _, out, _ = keepmum("audit", *scores, "--attack", "membership/loss", "--out", "run", "--include-restricted")
     assert line not in out
     (Path("run") / "restricted" / "gallery.html").write_text("pictures")

@@ -90,7 +90,7 @@ def tell(report: Any, out: Path, terminal: Terminal) -> int:
     print_report(report, terminal.result)
     gallery = out / "restricted" / "gallery.html"
     if gallery.is_file():
-        terminal.show(f"Pictures, which show real people: {gallery}", whole=True)
+        terminal.show(f"Pictures, with people of the data: {gallery}", whole=True)
     terminal.show(f"Report: {out / 'report.html'}", whole=True)
     if terminal.options.json:
         terminal.data(report.to_json())

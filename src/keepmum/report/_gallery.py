@@ -19,7 +19,7 @@ LARGEST = 160
 """Pixels of a side that are shown at most: larger pictures are thinned, or a page of many would not open."""
 
 WARNING = (
-    "This page shows real people: some from the training data, some held out, and what an attack drew of them. Guard "
+    "This page shows the people of the data themselves, trained on and held out, and what attacks drew of them. Guard "
     "it as you guard the training data; do not publish it or mail it."
 )
 """What stands above every gallery."""
@@ -30,13 +30,13 @@ FRAMES = (
     (
         "members",
         "Nearest trained on",
-        "a real person: of those of the class whom the model was trained on, the one most like the result",
+        "somebody of the data: of those of the class whom the model was trained on, the one most like the result",
     ),
     (
         "heldout",
         "Nearest never seen",
-        "a real person: of those of the class whom the model never saw, the one most like the result; if it is as much "
-        "like the result as the trained one, the picture shows the class and nobody in particular",
+        "somebody of the data: of those of the class whom the model never saw, the one most like the result; if it is "
+        "as much like the result as the trained one, the picture shows the class and nobody in particular",
     ),
     (
         "controls",

@@ -288,7 +288,11 @@ def headline(report: Report) -> Finding | None:
     if said:
         return said[0]
     leaks = [f for f in measured if f.outcome == Outcome.LEAK]
-    return max(leaks or measured, key=lambda f: (*(_low(f, n) for n in ("precision", *PRIMARY)),), default=None)
+    return max(
+        leaks or measured,
+        key=lambda f: (*(_low(f, n) for n in ("precision", *PRIMARY, "identified", "resemblance")),),
+        default=None,
+    )
 
 
 def by_strength(findings: Sequence[Finding]) -> list[Finding]:
