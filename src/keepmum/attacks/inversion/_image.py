@@ -24,7 +24,7 @@ T = TypeVar("T", bound=LabelTarget)
 
 FEWEST_QUERIES = 10
 POOL = 200
-"""Samples of the prior that the model is asked about for the control of the best of them."""
+"""Public images, and samples of the prior, that the model is asked about for the controls: the best of each."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,23 @@ class ImageInversion(InversionAttack[T]):
 
     def asks(self, target: T) -> int:
         """So many for each class that is reconstructed, and the samples that are a control."""
-        return self.queries * min(self.classes, len(target.classes)) + POOL
+        return self.counted(target) * self.queries * self.repeats * min(self.classes, len(target.classes)) + 2 * POOL
+
+    def counted(self, target: T) -> int:
+        """Rows that the target counts for one query, at most."""
+        return 1
 
     def paced(self, effort: Effort) -> ImageInversion[T]:
         """The same attack with the queries that an audit of this effort grants, unless it has a number of its own."""
-        default = type(self).__dataclass_fields__["queries"].default
-        granted = max(FEWEST_QUERIES, int(default * effort.rows / Effort.STANDARD.rows))
+        default = type(self)().queries
+        granted = max(FEWEST_QUERIES, default * effort.rows // Effort.STANDARD.rows)
         return replace(self, queries=granted) if self.queries == default else self
 
     @final
     def reconstruct(self, target: T, data: Split, ctx: Context) -> Resemblance:
         """Search a picture of each class, then see whom it is like."""
         studio, chosen = self._studio(target, data, ctx)
-        each = self._each(len(chosen), ctx)
+        each = self._each(target, len(chosen), ctx)
         oracles = [
             Oracle(
                 target,
@@ -140,7 +144,7 @@ class ImageInversion(InversionAttack[T]):
             places=np.concatenate([members, strangers]),
             chosen=chosen,
             public=images,
-            best_public=self._favorites(target, data.members, images, chosen),
+            best_public=self._favorites(target, data.members, images[:POOL], chosen),
             best_sample=self._favorites(target, data.members, pool, chosen),
             trained=_images(given, shape),
             records=np.array([int((trained == mates.place).sum()) for mates in chosen]),
@@ -179,9 +183,15 @@ class ImageInversion(InversionAttack[T]):
             answers = oracle.probabilities(images)
         return images[[int(answers[:, mates.place].argmax()) for mates in chosen]]
 
-    def _each(self, classes: int, ctx: Context) -> int:
-        total = self.queries * self.repeats * classes
-        each = (total if ctx.queries_left is None else min(total, ctx.queries_left - POOL)) // classes
+    def _each(self, target: T, classes: int, ctx: Context) -> int:
+        """Queries for each class.
+
+        Raises:
+          NotApplicableError: Too few are left.
+        """
+        each = self.queries * self.repeats
+        if ctx.queries_left is not None:
+            each = min(each, (ctx.queries_left - 2 * POOL) // (classes * self.counted(target)))
         if each < FEWEST_QUERIES:
             raise NotApplicableError(
                 f"needs {FEWEST_QUERIES} queries for each of {classes} classes; {ctx.queries_left:,} may be spent"

@@ -184,7 +184,7 @@ class _Seen:
 
 def _look(studio: Studio, pictures: Floats) -> _Seen:
     nearest = np.array([part.max() for part in studio.likeness(pictures, "members")])
-    return _Seen(studio.recognized(pictures).all(axis=0), studio.to_mean(pictures), nearest)
+    return _Seen(np.asarray(studio.recognized(pictures).all(axis=0)), studio.to_mean(pictures), nearest)
 
 
 def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons: bool) -> Resemblance:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._descent import Descent, Rule
-from keepmum.attacks.inversion._image import POOL, ImageInversion
+from keepmum.attacks.inversion._image import ImageInversion
 from keepmum.attacks.inversion._limits import Access
 from keepmum.attacks.inversion._pictures import Picture
 from keepmum.attacks.inversion._robust import robustness
@@ -89,10 +89,9 @@ class Gradient(ImageInversion[GradientTarget]):
                 f"got {self.steps}, {self.patience}, {self.restarts} and {self.confidence}"
             )
 
-    def asks(self, target: GradientTarget) -> int:
-        """Rows that the target counts: the answer to each image, and the gradient of each cross-entropy in the loss."""
-        each = {"cross-entropy": 2, "margin": 3, "logit": 1 + len(target.classes)}[self.loss]
-        return POOL + each * (super().asks(target) - POOL)
+    def counted(self, target: GradientTarget) -> int:
+        """The answer to each image, and the gradient of each cross-entropy in the loss."""
+        return {"cross-entropy": 2, "margin": 3, "logit": 1 + len(target.classes)}[self.loss]
 
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
         """The picture of the oracle's class.
