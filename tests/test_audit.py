@@ -11,6 +11,7 @@ import pytest
 import keepmum
 import zoo
 from keepmum.audit import plan
+from keepmum.choices import Effort
 from keepmum.data import Records
 from keepmum.errors import ConfigError, DataError, TargetError
 from keepmum.findings import FAMILIES, Outcome
@@ -42,7 +43,9 @@ def test_every_attack_asked_for_has_a_finding_and_every_family_a_line():
     from keepmum.attacks import default_attacks
 
     report = leaky()
-    played = [a.name for a in default_attacks() if a.family != "attribute"]
+    usual = [a for a in default_attacks() if a.family != "attribute"]
+    played = [a.name for a in usual if a.fits(DATA.members, Effort.QUICK)]
+    assert "inversion/gradient" not in played, "the records are no images"
     assert [f.id for f in report.findings] == played
     assert set(report.coverage) == set(FAMILIES)
     assert report.coverage["extraction"].status == "not_implemented"

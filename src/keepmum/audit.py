@@ -176,7 +176,10 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
     Raises:
       ConfigError: A hidden attribute that is none, or attacks on hidden attributes without one, or the reverse.
     """
-    paced = [attack.paced(settings.effort) for attack in choose(wanted)]
+    everything = choose(wanted)
+    if wanted is None:
+        everything = [attack for attack in everything if attack.fits(split.members, settings.effort)]
+    paced = [attack.paced(settings.effort) for attack in everything]
     open_ones = [a for a in paced if isinstance(a, AttributeAttack) and a.hidden is None]
     others = [a for a in paced if a not in open_ones]
     attributes = [hide(name, split, settings.known, settings.tolerance) for name in settings.hidden]

@@ -149,6 +149,10 @@ class Attack(ABC, Generic[T]):
         """The access that findings name."""
         return self.needs.access
 
+    def fits(self, records: Records, effort: Effort) -> bool:
+        """Whether an audit of such records plays it unless told otherwise; who asks for it by name gets it anyway."""
+        return True
+
     def paced(self, effort: Effort) -> Attack[T]:
         """The same attack with as much work as an audit of this effort grants; most take what they need."""
         return self

@@ -36,6 +36,7 @@ class ImageInversion(InversionAttack[T]):
     them to tell of records rather than of the class.
 
     Attributes:
+      usual: Whether audits of images play it without being asked to.
       asks_for: What it asks the model for: ``gradients``, ``scores`` or ``labels``; it is given no more.
       queries: Rows that are asked about for each class; an audit takes more or fewer for its effort.
       classes: Classes that are reconstructed at most, drawn at random.
@@ -49,6 +50,7 @@ class ImageInversion(InversionAttack[T]):
       ConfigError: Fewer than 10 queries, no class, or no shape of an image.
     """
 
+    usual: ClassVar[bool] = False
     asks_for: ClassVar[Access] = "scores"
 
     queries: int = 500
@@ -81,6 +83,11 @@ class ImageInversion(InversionAttack[T]):
         if getattr(target, "inner", target).recorded:
             return "needs the model itself: recorded answers know only the recorded records"
         return super().inapplicable(target)
+
+    def fits(self, records: Records, effort: Effort) -> bool:
+        """Records are images; of the searches that come to the same, one each is played unless effort is thorough."""
+        images = isinstance(records.X, np.ndarray) and records.X.ndim in (3, 4)
+        return images and (self.usual or effort is Effort.THOROUGH)
 
     def asks(self, target: T) -> int:
         """So many for each class that is reconstructed, and the samples that are a control."""

@@ -64,6 +64,7 @@ class Boundary(ImageInversion[LabelTarget]):
     needs: ClassVar[type[LabelTarget]] = LabelTarget
     asks_for: ClassVar[Access] = "labels"
     references: ClassVar[tuple[str, ...]] = ("arXiv:2203.01925",)
+    usual: ClassVar[bool] = True
 
     queries: int = 4000
     points: int = 32

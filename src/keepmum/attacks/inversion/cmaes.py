@@ -52,6 +52,7 @@ class Cmaes(ImageInversion[ScoreTarget]):
     id: ClassVar[str] = "inversion/cmaes"
     needs: ClassVar[type[ScoreTarget]] = ScoreTarget
     references: ClassVar[tuple[str, ...]] = ("doi:10.1162/106365601750190398", "arXiv:2402.01373")
+    usual: ClassVar[bool] = True
 
     pool: int = 64
     sigma: float = 0.5

@@ -66,6 +66,7 @@ class Gradient(ImageInversion[GradientTarget]):
     id: ClassVar[str] = "inversion/gradient"
     needs: ClassVar[type[GradientTarget]] = GradientTarget
     references: ClassVar[tuple[str, ...]] = ("doi:10.1145/2810103.2813677", "arXiv:2201.12179")
+    usual: ClassVar[bool] = True
     asks_for: ClassVar[Access] = "gradients"
 
     queries: int = 1_000

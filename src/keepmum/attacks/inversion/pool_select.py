@@ -55,6 +55,7 @@ class PoolSelect(ImageInversion[LabelTarget]):
     needs: ClassVar[type[LabelTarget]] = LabelTarget
     asks_for: ClassVar[Access] = "scores"
     references: ClassVar[tuple[str, ...]] = ("arXiv:2201.12179",)
+    usual: ClassVar[bool] = True
 
     queries: int = 500
     best: int = 5
