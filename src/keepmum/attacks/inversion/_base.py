@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from keepmum.attacks._base import Attack, Context
 from keepmum.data import Split
 from keepmum.errors import DataError
-from keepmum.findings import Finding, Outcome
+from keepmum.findings import CLASS_LEVEL, NOTHING_BEYOND_PRIOR, RECORD_LEVEL, Finding, Outcome
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
 from keepmum.targets.averaged import repeats_of
@@ -23,7 +23,7 @@ T = TypeVar("T", bound=Target)
 Floats = NDArray[np.float64]
 
 LEVEL = 0.05
-NOTHING, CLASS, RECORD = "nothing beyond prior", "class-level", "record-level"
+NOTHING, CLASS, RECORD = NOTHING_BEYOND_PRIOR, CLASS_LEVEL, RECORD_LEVEL
 """Verdicts: no better than without the model; the class as anyone in it; people who were trained on."""
 
 
