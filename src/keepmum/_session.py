@@ -129,6 +129,8 @@ class Session:
             return describe(attack.game(self.split, ctx))
         except KeepmumError as err:
             return HiddenAttribute(attack.hidden.name, attack.hidden.columns, reason=str(err))
+        except Exception as err:  # whatever one attribute does, the others are still reported
+            return HiddenAttribute(attack.hidden.name, attack.hidden.columns, reason=f"{type(err).__name__}: {err}")
 
     def _context(self, blind: Check) -> Context:
         trained = isinstance(self.trainer, Trainer) and self.shadows > 0 and not self.fleet.unfinished
