@@ -33,8 +33,8 @@ class ClassProfile(InversionAttack[ScoreTarget]):
     It is measured in this order. Is the profile nearer to people of the class than the public mean, and than the
     public record that the model is surest of? Is it nearer to people trained on than to as many people of the same
     class whom the model never saw? Only both together are a leak (record-level); a profile that is merely like the
-    class is what the model was made to know (class-level). How sure the model is of the profile is the attacker's own score and
-    no success.
+    class is what the model was made to know (class-level). How sure the model is of the profile is the attacker's own
+    score and no success.
 
     Numbers stay within what the attacker's own records show, one-hot groups stay one-hot, everything else takes values
     that occur. The attacker's records are the population; without one, half of the people the model never saw.
