@@ -154,3 +154,21 @@ def test_frames_with_gaps_and_two_attributes_in_combination():
     assert told.values == 4
     assert told.known == ("z",)
     assert report.findings[0].verdict == "record-level", report.findings[0].reason
+
+
+@pytest.mark.parametrize("limit", [2_500, 6_000])
+def test_a_profile_of_classes_takes_nothing_from_attacks_on_attributes(limit):
+    report = asked(attacks=["attribute/*", "inversion/*", "membership/loss"], max_queries=limit, effort="standard")
+    assert report["inversion/class-profile"].queries > 0
+    assert report[f"{MINE}:{zoo.TRAIT}"].queries > 0
+    assert report.target["queries"] <= limit
+
+
+def test_what_breaks_about_one_attribute_loses_nothing_else(monkeypatch):
+    def broken(game: Any) -> None:
+        raise ValueError("cannot be described")
+
+    monkeypatch.setattr("keepmum._session.describe", broken)
+    report = asked()
+    assert report[f"{MINE}:{zoo.TRAIT}"].outcome is Outcome.LEAK
+    assert report.attributes[0].reason == "ValueError: cannot be described"

@@ -37,10 +37,8 @@ def names_of(records: Records, columns: Sequence[str], spelling: Spelling) -> li
     values = [records.column(column) for column in columns]
     if spelling.one_hot:
         table = np.column_stack([column.astype(np.float64) for column in values])
-        gone = np.isnan(table).any(axis=1)
-        return [
-            "" if m else columns[place] for m, place in zip(gone, np.where(table == 1, 1, 0).argmax(1), strict=True)
-        ]
+        gone, places = np.isnan(table).any(axis=1).tolist(), (table == 1).argmax(axis=1).tolist()
+        return ["" if missing else columns[place] for missing, place in zip(gone, places, strict=True)]
     parts = [_texts(column, whole) for column, whole in zip(values, spelling.whole, strict=True)]
     if len(columns) == 1:
         return parts[0]
