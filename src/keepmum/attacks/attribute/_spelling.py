@@ -37,7 +37,7 @@ def names_of(records: Records, columns: Sequence[str], spelling: Spelling) -> li
     values = [records.column(column) for column in columns]
     if spelling.one_hot:
         table = np.column_stack([column.astype(np.float64) for column in values])
-        gone: NDArray[np.bool_] = np.isnan(table).any(axis=1)
+        gone = np.asarray(np.isnan(table).any(axis=1))
         names = np.array(columns, dtype=object)[(table == 1).argmax(axis=1)]
         return [str(name) for name in np.where(gone, "", names)]
     parts = [_texts(column, whole) for column, whole in zip(values, spelling.whole, strict=True)]
