@@ -383,3 +383,10 @@ def test_smaller_errors_are_no_gain_where_fewer_guesses_are_close_enough():
         blind = Side(game, np.full(200, 0.4), is_member)
         assert (over_nonmembers(members, others)[1] < 0.05) == agrees
         assert (over_imputation(members, blind)[1] < 0.05) == agrees
+
+
+def test_a_population_without_the_hidden_column_is_named():
+    people = split()
+    others = Records(people.nonmembers.X.drop(columns="race"), people.nonmembers.y)
+    with pytest.raises(DataError, match="population: expected the columns of the members, race is in one only"):
+        hide("race", Split(people.members, people.nonmembers, others))

@@ -84,7 +84,12 @@ def hide(wanted: str, split: Split, known: Sequence[str] | None = None, toleranc
       ConfigError: No such column, or nothing to guess.
       DataError: Records without columns.
     """
-    pool = split.pool if split.population is None else split.pool.join(split.population)
+    pool = split.pool
+    if split.population is not None:
+        odd = sorted({*pool.columns} ^ {*split.population.columns})
+        if odd:
+            raise DataError(f"population: expected the columns of the members, {', '.join(odd[:5])} is in one only")
+        pool = pool.join(split.population)
     _check_table(pool)
     name, columns = _columns(wanted, pool.columns)
     unknown = _unknown(name, columns, known, pool.columns)
