@@ -172,3 +172,17 @@ def test_what_breaks_about_one_attribute_loses_nothing_else(monkeypatch):
     report = asked()
     assert report[f"{MINE}:{zoo.TRAIT}"].outcome is Outcome.LEAK
     assert report.attributes[0].reason == "ValueError: cannot be described"
+
+
+def test_nothing_named_is_nothing_hidden():
+    attacks = ["membership/loss"]
+    assert not asked(hidden=None, attacks=attacks).attributes
+    for name in ("hidden", "known"):
+        with pytest.raises(ConfigError, match=f"expected {name} as names of columns, which are texts, got 1"):
+            asked(**{name: [1]})
+
+
+def test_truth_values_on_one_side_are_numbers_on_the_other():
+    flags = [pd.DataFrame({"flag": np.arange(4) % 2 == 0}), pd.DataFrame({"flag": [0, 1, 0, 1]})]
+    first, second = (Records(frame, np.arange(4)) for frame in flags)
+    assert first.join(second).column("flag").tolist() == [1, 0, 1, 0, 0, 1, 0, 1]
