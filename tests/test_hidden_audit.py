@@ -186,3 +186,13 @@ def test_truth_values_on_one_side_are_numbers_on_the_other():
     flags = [pd.DataFrame({"flag": np.arange(4) % 2 == 0}), pd.DataFrame({"flag": [0, 1, 0, 1]})]
     first, second = (Records(frame, np.arange(4)) for frame in flags)
     assert first.join(second).column("flag").tolist() == [1, 0, 1, 0, 0, 1, 0, 1]
+
+
+def test_infinite_numbers_do_not_end_an_audit():
+    sides = [Records(side.X.copy(), side.y) for side in (DATA.members, DATA.nonmembers)]
+    for side in sides:
+        side.X[0, 0], side.X[1, 1] = np.inf, -np.inf
+    model = zoo.Lookup(sides[0])
+    report = keepmum.audit(model, *sides, hidden=zoo.TRAIT, attacks=["attribute/*", "membership/loss"], effort="quick")
+    assert report.outcome is Outcome.LEAK
+    assert not [f.reason for f in report.findings if f.outcome is Outcome.ERROR]
