@@ -315,9 +315,7 @@ def family_rows(runs: int, n: int, classes: int, votes: int | None) -> Iterator[
 def _p_values(target: FunctionScores, split: Split, seed: int) -> Iterator[float]:
     """Play every default attack that can be played here; the target knows the answers about its own people alone."""
     for attack in default_attacks():
-        if attack.per_record:
-            continue
-        if attack.inapplicable(target) is None:
+        if attack.inapplicable(target) is None and not attack.per_record and not attack.asks(target):
             with contextlib.suppress(NotApplicableError):
                 finding = attack.run(target, split, Context(seed=seed, attack=attack.name))
                 if finding.p_value is not None:

@@ -154,3 +154,45 @@ def test_frames_with_gaps_and_two_attributes_in_combination():
     assert told.values == 4
     assert told.known == ("z",)
     assert report.findings[0].verdict == "record-level", report.findings[0].reason
+
+
+@pytest.mark.parametrize("limit", [2_500, 6_000])
+def test_a_profile_of_classes_takes_nothing_from_attacks_on_attributes(limit):
+    report = asked(attacks=["attribute/*", "inversion/*", "membership/loss"], max_queries=limit, effort="standard")
+    assert report["inversion/class-profile"].queries > 0
+    assert report[f"{MINE}:{zoo.TRAIT}"].queries > 0
+    assert report.target["queries"] <= limit
+
+
+def test_what_breaks_about_one_attribute_loses_nothing_else(monkeypatch):
+    def broken(game: Any) -> None:
+        raise ValueError("cannot be described")
+
+    monkeypatch.setattr("keepmum._session.describe", broken)
+    report = asked()
+    assert report[f"{MINE}:{zoo.TRAIT}"].outcome is Outcome.LEAK
+    assert report.attributes[0].reason == "ValueError: cannot be described"
+
+
+def test_nothing_named_is_nothing_hidden():
+    attacks = ["membership/loss"]
+    assert not asked(hidden=None, attacks=attacks).attributes
+    for name in ("hidden", "known"):
+        with pytest.raises(ConfigError, match=f"expected {name} as names of columns, which are texts, got 1"):
+            asked(**{name: [1]})
+
+
+def test_truth_values_on_one_side_are_numbers_on_the_other():
+    flags = [pd.DataFrame({"flag": np.arange(4) % 2 == 0}), pd.DataFrame({"flag": [0, 1, 0, 1]})]
+    first, second = (Records(frame, np.arange(4)) for frame in flags)
+    assert first.join(second).column("flag").tolist() == [1, 0, 1, 0, 0, 1, 0, 1]
+
+
+def test_infinite_numbers_do_not_end_an_audit():
+    sides = [Records(side.X.copy(), side.y) for side in (DATA.members, DATA.nonmembers)]
+    for side in sides:
+        side.X[0, 0], side.X[1, 1] = np.inf, -np.inf
+    model = zoo.Lookup(sides[0])
+    report = keepmum.audit(model, *sides, hidden=zoo.TRAIT, attacks=["attribute/*", "membership/loss"], effort="quick")
+    assert report.outcome is Outcome.LEAK
+    assert not [f.reason for f in report.findings if f.outcome is Outcome.ERROR]

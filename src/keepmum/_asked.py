@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -85,9 +85,17 @@ def asked(effort: str, slices: Sequence[str], **others: object) -> Settings:
     if effort not in list(Effort):
         raise ConfigError(f"expected effort quick, standard or thorough, got {effort!r}")
     columns = (slices,) if isinstance(slices, str) else tuple(slices)
-    for name in ("hidden", "known"):
-        if isinstance(others.get(name), str):
-            others[name] = (others[name],)
-        elif others.get(name) is not None:
-            others[name] = tuple(others[name])  # type: ignore[arg-type]
+    others["hidden"] = _names("hidden", others.get("hidden")) or ()
+    others["known"] = _names("known", others.get("known"))
     return Settings(effort=Effort(effort), slices=columns, **others)  # type: ignore[arg-type]
+
+
+def _names(what: str, given: object) -> tuple[str, ...] | None:
+    """Columns that a caller named: one, several, or None."""
+    if given is None or isinstance(given, str):
+        return None if given is None else (given,)
+    names = tuple(given) if isinstance(given, Iterable) else (given,)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise ConfigError(f"expected {what} as names of columns, which are texts, got {odd[0]!r}")
+    return names

@@ -15,12 +15,12 @@ FOLDED = 256
 
 
 def encode(records: Records) -> NDArray[np.float64]:
-    """Records as ``(n, d)`` numbers: text and categories as codes in sorted order, missing values as NaN."""
+    """Records as ``(n, d)`` numbers: text as codes in sorted order, missing and infinite values as NaN."""
     X = records.X
     if hasattr(X, "tocsr"):
         return _fold(X.tocsr())
     if isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
-        return np.asarray(X.reshape(len(X), -1)[:, :WIDEST], dtype=np.float64)
+        return _finite(np.asarray(X.reshape(len(X), -1)[:, :WIDEST], dtype=np.float64))
     if isinstance(X, np.ndarray) and X.ndim == 1:
         return _fold_texts(X)
     if isinstance(X, np.ndarray):
@@ -31,9 +31,9 @@ def encode(records: Records) -> NDArray[np.float64]:
 
 
 def as_numbers(column: NDArray[Any]) -> NDArray[np.float64]:
-    """One column as numbers: text and categories as codes in sorted order, missing values as NaN."""
+    """One column as numbers: text and categories as codes in sorted order, missing and infinite values as NaN."""
     if column.dtype.kind in "fiub":
-        return np.asarray(column, dtype=np.float64)
+        return _finite(np.asarray(column, dtype=np.float64))
     if column.dtype.kind in "mM":
         return np.asarray(column.astype("int64"), dtype=np.float64)
     import pandas as pd
@@ -41,11 +41,16 @@ def as_numbers(column: NDArray[Any]) -> NDArray[np.float64]:
     numbers = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     missing = pd.isna(pd.Series(column)).to_numpy()
     if not (np.isnan(numbers) & ~missing).any():
-        return np.asarray(numbers)
+        return _finite(np.asarray(numbers))
     texts = np.array([str(v) for v in column.tolist()], dtype=object)
     codes = np.unique(texts.astype(str), return_inverse=True)[1].astype(np.float64)
     codes[missing] = np.nan
     return codes
+
+
+def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Learners take NaN for missing, and infinity for an error."""
+    return np.where(np.isinf(numbers), np.nan, numbers) if np.isinf(numbers).any() else numbers
 
 
 def _fold(matrix: Any) -> NDArray[np.float64]:

@@ -159,7 +159,7 @@ def _rows(
     repeats, rows, paid = getattr(target, "repeats", 1), [], set[str]()
     people = len(split.pool) + (0 if split.population is None else len(split.population))
     left = None if max_queries is None else max_queries // repeats - people
-    purses = [a.purse if a.per_record and not a.inapplicable(target) else "" for a in attacks]
+    purses = [a.purse if not a.inapplicable(target) and (a.per_record or a.asks(target)) else "" for a in attacks]
     spare = None if left is None else left // max(1, len({*purses} - {""}))
     for number, attack in enumerate(attacks):
         row = _row(attack, target, len(split.members), len(split.nonmembers), training)

@@ -154,6 +154,8 @@ class Session:
             return describe(attack.game(self.split, ctx))
         except KeepmumError as err:
             return HiddenAttribute(attack.hidden.name, attack.hidden.columns, reason=str(err))
+        except Exception as err:  # whatever one attribute does, the others are still reported
+            return HiddenAttribute(attack.hidden.name, attack.hidden.columns, reason=f"{type(err).__name__}: {err}")
 
     def _context(self, blind: Check) -> Context:
         trained = isinstance(self.trainer, Trainer) and self.shadows > 0 and not self.fleet.unfinished
@@ -192,14 +194,19 @@ class Session:
         if self.settings.max_queries is None:
             return None
         if isinstance(attack, AttributeAttack):  # the same people, however often the audit is taken up again
-            purses = {a.purse for a in self.attacks if a.per_record and a.inapplicable(self.target) is None}
+            purses = self._purses(self.attacks)
             others = self.split.population
             people = len(self.split.pool) + (0 if others is None else len(others))
             spare = self.settings.max_queries // self.settings.repeats - people
             return max(0, spare) // max(1, len(purses))
         later = self.attacks[self.attacks.index(attack) :]
-        asking = {other.purse for other in later if other.per_record and other.inapplicable(self.target) is None}
-        return max(0, self.settings.max_queries - self._asked) // self.settings.repeats // max(1, len(asking))
+        spare = max(0, self.settings.max_queries - self._asked)
+        return spare // self.settings.repeats // max(1, len(self._purses(later)))
+
+    def _purses(self, attacks: list[Attack[Any]]) -> set[str]:
+        """What is paid from, of these attacks, beyond the people's own answers."""
+        playable = [attack for attack in attacks if attack.inapplicable(self.target) is None]
+        return {attack.purse for attack in playable if attack.per_record or attack.asks(self.target)}
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         uses_shadows, limit = attack.by_recipe, self.settings.seconds

@@ -84,7 +84,8 @@ def _concat(first: Any, second: Any) -> Any:
         schemas = [f.schema for f in frames]
         unlike = [name for name in names if schemas[0][name] != schemas[1][name]]
         for name in unlike:  # an int column without gaps beside a float column with them, say
-            common = nw.Float64() if all(s[name].is_numeric() for s in schemas) else nw.String()
+            number = all(s[name].is_numeric() or s[name] == nw.Boolean() for s in schemas)
+            common = nw.Float64() if number else nw.String()
             frames = [f.with_columns(nw.col(name).cast(common)) for f in frames]
         return nw.concat(frames, how="vertical").to_native()
     raise DataError(

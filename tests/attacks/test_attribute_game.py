@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from keepmum.attacks import Context
 from keepmum.attacks.attribute import ConfidencePrior, hide
 from keepmum.attacks.attribute._game import set_up
 from keepmum.attacks.attribute._hidden import GRID
-from keepmum.attacks.attribute._measure import describe
+from keepmum.attacks.attribute._measure import Side, describe, over_imputation, over_nonmembers
 from keepmum.data import Records, Split
 from keepmum.errors import ConfigError, DataError, NotApplicableError, TargetError
 from keepmum.findings import Outcome
 from keepmum.targets import ScoreTarget
-from keepmum.targets.function import from_callable
 from keepmum.targets._remembered import remembered
+from keepmum.targets.function import from_callable
 
 PLENTY = 10**9
 
@@ -248,7 +249,7 @@ def test_a_value_that_the_model_refuses_is_told_in_one_line():
 
     data = split()
     attack = ConfidencePrior(hidden=hide("race", data))
-    with pytest.raises(TargetError, match="hidden race: with a candidate value put in, .*red") as caught:
+    with pytest.raises(TargetError, match=r"hidden race: with a candidate value put in, .*red") as caught:
         attack.run(from_callable(refuses, [0, 1]), data, Context())
     assert "\n" not in str(caught.value)
 
@@ -317,3 +318,75 @@ def test_a_model_that_tells_the_trait_of_anyone_is_no_leak_of_its_members():
     assert finding.verdict in ("nothing beyond imputation", "population-level")
     assert finding.metrics["hit_rate"].value > 0.7
     assert finding.p_value > 0.05
+
+
+def test_a_value_is_spelled_alike_whoever_else_is_looked_at():
+    """One person with a fraction, or outside of all groups, must not rename the values of those without them."""
+    people = split(kids=1.0)
+    for side in (people.members, people.nonmembers):
+        side.X["kids"] = np.arange(len(side)) % 3
+    people.members.X["kids"] = people.members.X["kids"].astype(float)
+    people.members.X.loc[0, "kids"] = 0.5
+    people.members.X.loc[0, ["is_a", "is_b", "is_c"]] = 0
+    for name, column in (("kids", "kids"), ("group=is_a+is_b+is_c", "is_a")):
+        hidden = hide(name, people)
+        everyone, part = hidden.positions(people.pool), hidden.positions(people.nonmembers)
+        assert column in people.pool.columns
+        assert (part >= 0).all()
+        assert part.tolist() == everyone[len(people.members) :].tolist()
+
+
+def test_missing_members_of_a_one_hot_group_are_missing_values():
+    people = split()
+    people.members.X[["is_a", "is_b", "is_c"]] = people.members.X[["is_a", "is_b", "is_c"]].astype(float)
+    people.members.X.loc[0, "is_b"] = np.nan
+    hidden = hide("group=is_a+is_b+is_c", people)
+    assert hidden.values == ("is_a", "is_b", "is_c")
+    assert hidden.positions(people.members)[0] == -1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "columns"),
+    [
+        ("race=a+race=b", "race=a+race=b", ("race=a", "race=b")),
+        ("race=race=a+race=b", "race", ("race=a", "race=b")),
+        ("both=a+b", "both", ("a+b",)),
+        ("a+b", "a+b", ("a+b",)),
+        ("race=a", "race=a", ("race=a",)),
+    ],
+)
+def test_columns_whose_names_hold_signs_can_be_hidden(wanted, name, columns):
+    frame = pd.DataFrame({"race=a": [0, 1] * 40, "race=b": [1, 0] * 40, "a+b": [0, 0, 1, 1] * 20})
+    people = Split(Records(frame, np.arange(80) % 5), Records(frame, np.arange(80) % 5))
+    hidden = hide(wanted, people)
+    assert (hidden.name, hidden.columns) == (name, columns)
+
+
+def test_a_small_side_is_not_thinned_to_nothing():
+    sides = split(40).members, split(4000).nonmembers
+    people = Split(*sides)
+    game = set_up(hide("race", people), people, seed=0, most=200)
+    assert int(game.is_member.sum()) >= 30
+    assert len(game.people) <= 200
+
+
+def test_smaller_errors_are_no_gain_where_fewer_guesses_are_close_enough():
+    """Of numbers: errors are a bit smaller for most members, and far too large for some."""
+    is_member = np.arange(200) < 100
+    errors = np.where(is_member, 0.1, 0.4)
+    game: Any = SimpleNamespace(
+        hidden=SimpleNamespace(continuous=True), errors=lambda guesses: guesses, hits=lambda guesses: guesses <= 0.5
+    )
+    for off, agrees in ((0, True), (5, False)):
+        errors[:off] = 2.0
+        members, others = (Side(game, errors, who) for who in (is_member, ~is_member))
+        blind = Side(game, np.full(200, 0.4), is_member)
+        assert (over_nonmembers(members, others)[1] < 0.05) == agrees
+        assert (over_imputation(members, blind)[1] < 0.05) == agrees
+
+
+def test_a_population_without_the_hidden_column_is_named():
+    people = split()
+    others = Records(people.nonmembers.X.drop(columns="race"), people.nonmembers.y)
+    with pytest.raises(DataError, match="population: expected the columns of the members, race is in one only"):
+        hide("race", Split(people.members, people.nonmembers, others))

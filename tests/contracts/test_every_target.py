@@ -137,7 +137,7 @@ def _remembered(model):
 
 def _concrete(cls=Target):
     for below in cls.__subclasses__():
-        if below.__module__.startswith("keepmum.") and not getattr(below, "__abstractmethods__", None):
+        if below.__module__.startswith("keepmum.targets.") and not getattr(below, "__abstractmethods__", None):
             yield below.__name__
         yield from _concrete(below)
 

@@ -94,6 +94,8 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
         from keepmum.targets.files import load
 
         label = _needed(settings.data.label, "--label COLUMN", "label in [data]")
+        if label in settings.attribute.hidden:
+            raise ConfigError(f"--hidden {label}: that is the label, which the attacker is taken to know: hide another")
         members, nonmembers = (read_records(files[side], label) for side in ("members", "nonmembers"))
         population = read_records(files["population"], label) if "population" in files else None
         model = load(files["model"], allow_pickle=settings.target.allow_pickle, classes=_labels(settings, members))

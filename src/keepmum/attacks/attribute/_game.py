@@ -130,8 +130,7 @@ def set_up(hidden: Hidden, data: Split, seed: int, most: int) -> Game:
     else:
         own = data.population.take(hidden.positions(data.population) >= 0)
         groups = [(own, np.arange(len(there)))]
-    share = min(1.0, most / max(1, len(there)))
-    groups = [(public, rows[: max(1, int(share * len(rows)))]) for public, rows in groups]
+    groups = [(public, _some(rows, is_member[there[rows]], most // len(groups))) for public, rows in groups]
     smallest = min(len(public) for public, _ in groups)
     if smallest < FEWEST:
         raise NotApplicableError(
@@ -142,6 +141,16 @@ def set_up(hidden: Hidden, data: Split, seed: int, most: int) -> Game:
     rows = [np.searchsorted(kept, rows) for _, rows in groups]
     questions = [_question(hidden, public, asked.take(part)) for (public, _), part in zip(groups, rows, strict=True)]
     return Game(hidden, asked, is_member[there[kept]], questions, rows, seed)
+
+
+def _some(rows: NDArray[np.intp], is_member: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
+    """The first so many: of either side its share, but `FEWEST` of a small one if it has them."""
+    if len(rows) <= most:
+        return rows
+    sides = rows[is_member], rows[~is_member]
+    small = min(len(side) for side in sides)
+    count = max(min(small, FEWEST, most // 2), int(most * small / len(rows)))
+    return np.sort(np.concatenate([side[: count if len(side) == small else most - count] for side in sides]))
 
 
 def _crossed(people: Records, is_member: NDArray[np.bool_], seed: int) -> list[tuple[Records, NDArray[np.intp]]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum.attacks.attribute._spelling import Spelling, names_of, spelled
 from keepmum.data import Records, Split
 from keepmum.errors import ConfigError, DataError
 
@@ -35,6 +36,7 @@ class Hidden:
       scale: Standard deviation of a continuous attribute among all people; 1 for others.
       donors: ``V`` records, each with one of the values in the hidden columns.
       numbers: ``(V,)`` values of a continuous attribute; positions of others.
+      spelling: How values are written as texts, the same for all people; read off the records asked about if None.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Hidden:
     scale: float = 1.0
     donors: Records = field(repr=False, kw_only=True)
     numbers: NDArray[np.float64] = field(repr=False, kw_only=True)
+    spelling: Spelling | None = field(default=None, repr=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -57,7 +60,7 @@ class Hidden:
             middles = (self.numbers[1:] + self.numbers[:-1]) / 2
             return np.where(np.isnan(truth), -1, np.searchsorted(middles, truth)).astype(np.intp)
         place = {value: i for i, value in enumerate(self.values)}
-        names = _names(records, self.columns)
+        names = names_of(records, self.columns, self.spelling or spelled(records, self.columns))
         return np.fromiter((place.get(name, -1) for name in names), dtype=np.intp, count=len(names))
 
     def truth(self, records: Records) -> NDArray[np.float64]:
@@ -81,7 +84,12 @@ def hide(wanted: str, split: Split, known: Sequence[str] | None = None, toleranc
       ConfigError: No such column, or nothing to guess.
       DataError: Records without columns.
     """
-    pool = split.pool if split.population is None else split.pool.join(split.population)
+    pool = split.pool
+    if split.population is not None:
+        odd = sorted({*pool.columns} ^ {*split.population.columns})
+        if odd:
+            raise DataError(f"population: expected the columns of the members, {', '.join(odd[:5])} is in one only")
+        pool = pool.join(split.population)
     _check_table(pool)
     name, columns = _columns(wanted, pool.columns)
     unknown = _unknown(name, columns, known, pool.columns)
@@ -106,19 +114,20 @@ def _check_table(records: Records) -> None:
 
 def _columns(wanted: str, there: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """Name and columns; a column's own name may hold any sign."""
-    if wanted in there:
-        return wanted, (wanted,)
-    name, _, rest = wanted.rpartition("=")
-    columns = tuple(part.strip() for part in rest.split("+"))
-    for column in columns:
-        if column not in there:
-            near = difflib.get_close_matches(column, there, 1, 0.5)
-            some = ", ".join(there[:12]) + (" …" if len(there) > 12 else "")
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {some}"
-            raise ConfigError(f"hidden: no column {column!r} among the records; {hint}")
-    if len(set(columns)) < len(columns):
-        raise ConfigError(f"hidden: a column stands twice in {wanted!r}: name each once")
-    return name.strip() or rest, columns
+    cuts = [place for place, sign in enumerate(wanted) if sign == "="]
+    readings = [(wanted, wanted), *((wanted[:cut].strip(), wanted[cut + 1 :].strip()) for cut in cuts)]
+    for name, rest in readings:
+        columns = (rest,) if rest in there else tuple(part.strip() for part in rest.split("+"))
+        if all(column in there for column in columns):
+            if len(set(columns)) < len(columns):
+                raise ConfigError(f"hidden: a column stands twice in {wanted!r}: name each once")
+            return name or rest, columns
+    _, rest = readings[-1]
+    column = next(part for part in map(str.strip, rest.split("+")) if part not in there)
+    near = difflib.get_close_matches(column, there, 1, 0.5)
+    some = ", ".join(there[:12]) + (" …" if len(there) > 12 else "")
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {some}"
+    raise ConfigError(f"hidden: no column {column!r} among the records; {hint}")
 
 
 def _unknown(name: str, columns: Sequence[str], known: Sequence[str] | None, there: Sequence[str]) -> tuple[str, ...]:
@@ -136,33 +145,11 @@ def _numbers(column: NDArray[np.generic]) -> NDArray[np.float64] | None:
     return np.asarray(column, dtype=np.float64) if column.dtype.kind in "fiu" else None
 
 
-def _names(records: Records, columns: Sequence[str]) -> list[str]:
-    """The candidate value of each record as a text: missing values as an empty one."""
-    parts = [_texts(records.column(column)) for column in columns]
-    if len(columns) == 1:
-        return parts[0]
-    flags = [_numbers(records.column(column)) for column in columns]
-    if all(flag is not None and np.isin(flag, (0, 1)).all() for flag in flags):
-        table = np.column_stack([np.asarray(flag) for flag in flags])
-        if (table.sum(axis=1) == 1).all():
-            return [columns[place] for place in table.argmax(axis=1)]
-    rows = zip(*parts, strict=True)
-    return ["" if "" in row else ", ".join(f"{c}={v}" for c, v in zip(columns, row, strict=True)) for row in rows]
-
-
-def _texts(column: NDArray[np.generic]) -> list[str]:
-    import pandas as pd
-
-    missing = pd.isna(pd.Series(column)).to_numpy()
-    whole = column.dtype.kind == "f" and not (column[~missing] % 1).any()
-    texts = [str(int(v)) if whole and not gone else str(v) for v, gone in zip(column.tolist(), missing, strict=True)]
-    return ["" if gone else text for text, gone in zip(texts, missing.tolist(), strict=True)]
-
-
 def _categories(
     name: str, columns: tuple[str, ...], pool: Records, unknown: tuple[str, ...], tolerance: float
 ) -> Hidden:
-    names = np.array(_names(pool, columns), dtype=object)
+    spelling = spelled(pool, columns)
+    names = np.array(names_of(pool, columns, spelling), dtype=object)
     values, first = np.unique(names.astype(str), return_index=True)
     values, first = values[values != ""], first[values != ""]
     _check_values(name, len(values), str(values[0]) if len(values) else "")
@@ -175,6 +162,7 @@ def _categories(
         tolerance=tolerance,
         donors=pool.take(first),
         numbers=np.arange(len(values), dtype=np.float64),
+        spelling=spelling,
     )
 
 

@@ -148,10 +148,13 @@ def verdict(leaks: bool, beyond: Estimate) -> str:
 
 
 def over_imputation(members: Side, imputed: Side) -> tuple[Estimate, float]:
-    """How much better the attack is than the best imputation, on the same people; one-sided p-value."""
+    """How much better the attack is than the best imputation, on the same people; one-sided p-value.
+
+    Of numbers, all sizes of errors are tested; where fewer guesses are close enough, smaller errors do not count.
+    """
     if members.game.hidden.continuous:
         gain, _ = paired_hit_difference(members.hits, imputed.hits)
-        return gain, paired_error_p_value(members.errors, imputed.errors)
+        return gain, paired_error_p_value(members.errors, imputed.errors) if gain.value >= 0 else 1.0
     return paired_auc_difference(members.scores, imputed.scores, members.truth)
 
 
@@ -159,7 +162,7 @@ def over_nonmembers(members: Side, others: Side) -> tuple[Estimate, float]:
     """How much better the attack is on people the model was trained on than on others; one-sided p-value."""
     if members.game.hidden.continuous:
         gain = difference(hit_rate(members.hits), hit_rate(others.hits))
-        return gain, rank_sum_p_value(-members.errors, -others.errors)
+        return gain, rank_sum_p_value(-members.errors, -others.errors) if gain.value >= 0 else 1.0
     return auc_difference((members.scores, members.truth), (others.scores, others.truth))
 
 
