@@ -113,8 +113,8 @@ def faces(file: Path | None, quick: bool) -> tuple[np.ndarray, np.ndarray, str]:
         return *make_faces(40, 10, SHAPE), "faces made by rule, 40 persons"
 
 
-def worlds(X: np.ndarray, y: np.ndarray, private: int, photos: int, seed: int = 0) -> Iterator[World]:
-    """Persons and photos drawn at random; both worlds, one after the other."""
+def worlds(X: np.ndarray, y: np.ndarray, private: int, photos: int, seed: int = 0, **recipe: Any) -> Iterator[World]:
+    """Persons and photos drawn at random; both worlds, one after the other, with the recipe of `trained`."""
     rng = np.random.default_rng(seed)
     persons = rng.permutation(np.unique(y))
     known, others = persons[:private], persons[private:]
@@ -129,20 +129,26 @@ def worlds(X: np.ndarray, y: np.ndarray, private: int, photos: int, seed: int = 
     strangers = np.isin(y, others)
     public = Records(flat[strangers], np.zeros(int(strangers.sum()), dtype=np.intp))
     for members, heldout in (sides, sides[::-1]):
-        yield World(trained(members, private, seed), Split(members, heldout, public), X.shape[1:])
+        yield World(trained(members, private, seed, **recipe), Split(members, heldout, public), X.shape[1:])
 
 
-def trained(members: Records, classes: int, seed: int, epochs: int = 100) -> ScoreTarget:
-    """The network that is attacked; settings are those of the first try, and were not changed for any attack."""
+def trained(
+    members: Records, classes: int, seed: int, hidden: int = HIDDEN, epochs: int = 100, lr: float = 1e-3
+) -> ScoreTarget:
+    """The network that is attacked."""
     return TorchTrainer(
-        lambda: network(members.X.shape[1], classes), epochs=epochs, batch_size=32, classes=tuple(range(classes))
+        lambda: network(members.X.shape[1], classes, hidden),
+        epochs=epochs,
+        lr=lr,
+        batch_size=32,
+        classes=tuple(range(classes)),
     ).train(members, seed)
 
 
-def network(width: int, classes: int) -> Any:
+def network(width: int, classes: int, hidden: int = HIDDEN) -> Any:
     import torch
 
-    return torch.nn.Sequential(torch.nn.Linear(width, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, classes))
+    return torch.nn.Sequential(torch.nn.Linear(width, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, classes))
 
 
 def play(attack: ImageInversion[Any], world: World, seed: int = 0) -> Played:
