@@ -81,7 +81,11 @@ INVERSION = "inversion"
 """Families whose findings have a section of their own."""
 IDENTIFIED_BY, ACCURACY_OF = "identified_by_", "accuracy_of_"
 """Metrics of recognizers: what each says of pictures, and how good it is itself."""
-JUDGES: Mapping[str, str] = {"lda": "linear discriminant", "svm": "support vector machine", "class_mean": "nearest class mean"}
+JUDGES: Mapping[str, str] = {
+    "lda": "linear discriminant",
+    "svm": "support vector machine",
+    "class_mean": "nearest class mean",
+}
 """Recognizers that pictures are shown to."""
 VERDICTS: Mapping[str, str] = {
     RECORD_LEVEL: "The model remembers people it was trained on: the attack does better on them than anyone does "
