@@ -196,10 +196,11 @@ def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons:
     distance = studio.prior.distance(images)
     limit = float(np.quantile(studio.prior.distance(studio.images[studio.heldout]), ODD))
     natural = float(np.median(distance)) <= limit
-    identified = paired_hit_difference(seen.hits, without[best].hits)[1] if natural else 1.0
-    alike = paired_error_p_value(1 - seen.likeness, 1 - without[best].likeness)
+    fewer = max(paired_hit_difference(seen.hits, one.hits)[1] for one in without.values())
+    identified = fewer if natural else 1.0
+    alike = max(paired_error_p_value(1 - seen.likeness, 1 - one.likeness) for one in without.values())
     nearer = nearer_p_value(*_distances(studio, images), np.random.default_rng([studio.seed, 0x6E656172]))
-    beyond = paired_error_p_value(1 - seen.nearest, 1 - without[best].nearest)
+    beyond = max(paired_error_p_value(1 - seen.nearest, 1 - one.nearest) for one in without.values())
     record = max(nearer, beyond)
     p_value = min(1.0, 2 * min(identified, record)) if persons else record
     verdict = _verdict(p_value, record, min(identified, alike), persons=persons)
