@@ -308,9 +308,9 @@ class Album(Open):
 
 @cache
 def image_memorizers(seed: int = 0) -> tuple[Pair, ...]:
-    """A recognizer that holds the images it was trained on."""
-    data = album_split(seed)
-    return (Pair(Album(data.members), data),)
+    """Recognizers that hold the images they were trained on."""
+    splits = [album_split(seed + number) for number in range(3)]
+    return tuple(Pair(Album(data.members), data) for data in splits)
 
 
 @cache

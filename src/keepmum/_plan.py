@@ -159,10 +159,15 @@ def _rows(
     repeats, rows, paid = getattr(target, "repeats", 1), [], set[str]()
     people = len(split.pool) + (0 if split.population is None else len(split.population))
     left = None if max_queries is None else max_queries // repeats - people
-    purses = [a.purse if not a.inapplicable(target) and (a.per_record or a.asks(target)) else "" for a in attacks]
+    playable = [not (a.inapplicable(target) or a.unsuited(split.members)) for a in attacks]
+    purses = [
+        a.purse if can and (a.per_record or a.asks(target)) else "" for a, can in zip(attacks, playable, strict=True)
+    ]
     spare = None if left is None else left // max(1, len({*purses} - {""}))
     for number, attack in enumerate(attacks):
         row = _row(attack, target, len(split.members), len(split.nonmembers), training)
+        if row.applicable and not playable[number]:
+            row = PlanRow(attack.name, False, attack.unsuited(split.members) or "")
         if isinstance(attack, MembershipAttack) and attack.per_record and row.applicable:
             share = None if left is None else left // len({*purses[number:]} - {""})
             asked = attack.planned(len(split.pool), share)

@@ -203,9 +203,13 @@ class Session:
         spare = max(0, self.settings.max_queries - self._asked)
         return spare // self.settings.repeats // max(1, len(self._purses(later)))
 
+    def _unplayable(self, attack: Attack[Any]) -> str | None:
+        """Why an attack cannot be played on this model or on these records, or None."""
+        return attack.inapplicable(self.target) or attack.unsuited(self.split.members)
+
     def _purses(self, attacks: list[Attack[Any]]) -> set[str]:
         """What is paid from, of these attacks, beyond the people's own answers."""
-        playable = [attack for attack in attacks if attack.inapplicable(self.target) is None]
+        playable = [attack for attack in attacks if self._unplayable(attack) is None]
         return {attack.purse for attack in playable if attack.per_record or attack.asks(self.target)}
 
     def _play(self, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
@@ -214,7 +218,7 @@ class Session:
             return _unplayed(attack, Outcome.SKIPPED, self.fleet.reason)
         if limit is not None and elapsed > limit:
             return _unplayed(attack, Outcome.SKIPPED, f"the budget of {limit:g} s was spent")
-        reason = attack.inapplicable(self.target)
+        reason = self._unplayable(attack)
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
         try:

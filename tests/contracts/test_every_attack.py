@@ -28,7 +28,7 @@ def ready(attack):
     return replace(attack, queries=min(attack.queries, BRIEF)) if isinstance(attack, ImageInversion) else attack
 
 
-BRIEF = 300
+BRIEF = 800
 """Queries a class of searches for images."""
 ATTACKS = [ready(attack) for attack in default_attacks()]
 ABOUT_THE_SPLIT = {"structural/duplicates"}

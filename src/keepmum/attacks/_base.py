@@ -149,9 +149,13 @@ class Attack(ABC, Generic[T]):
         """The access that findings name."""
         return self.needs.access
 
+    def unsuited(self, records: Records) -> str | None:
+        """Why it cannot be played on records of this kind, or None."""
+        return None
+
     def fits(self, records: Records, effort: Effort) -> bool:
         """Whether an audit of such records plays it unless told otherwise; who asks for it by name gets it anyway."""
-        return True
+        return self.unsuited(records) is None
 
     def paced(self, effort: Effort) -> Attack[T]:
         """The same attack with as much work as an audit of this effort grants; most take what they need."""

@@ -86,8 +86,15 @@ class ImageInversion(InversionAttack[T]):
 
     def fits(self, records: Records, effort: Effort) -> bool:
         """Records are images; of the searches that come to the same, one each is played unless effort is thorough."""
-        images = isinstance(records.X, np.ndarray) and records.X.ndim in (3, 4)
-        return images and (self.usual or effort is Effort.THOROUGH)
+        return super().fits(records, effort) and (self.usual or effort is Effort.THOROUGH)
+
+    def unsuited(self, records: Records) -> str | None:
+        """Why the records are no images, or None."""
+        try:
+            self.image_shape(records)
+        except NotApplicableError as err:
+            return str(err)
+        return None
 
     def asks(self, target: T) -> int:
         """So many for each class that is reconstructed, and the samples that are a control."""
