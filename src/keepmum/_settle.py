@@ -9,7 +9,10 @@ import numpy as np
 
 from keepmum.findings import (
     CLASS_LEVEL,
+    EXTRACTABLE,
     IDENTITY_LEVEL,
+    MEMORIZED,
+    NO_EVIDENCE,
     NOTHING_BEYOND_IMPUTATION,
     POPULATION_LEVEL,
     RECORD_LEVEL,
@@ -54,7 +57,11 @@ def _verdict(finding: Finding, outcome: Outcome) -> str:
     """The kind of leakage once all attacks are paid for: what is not shown of these people is said of all, or not."""
     if outcome is Outcome.INCONCLUSIVE or not finding.verdict:
         return ""
-    if outcome is Outcome.LEAK or finding.verdict not in (RECORD_LEVEL, IDENTITY_LEVEL):
+    if outcome is Outcome.LEAK:
+        return finding.verdict
+    if finding.verdict in (EXTRACTABLE, MEMORIZED):
+        return NO_EVIDENCE
+    if finding.verdict not in (RECORD_LEVEL, IDENTITY_LEVEL):
         return finding.verdict
     beyond = finding.metrics.get("advantage_over_imputation")
     if beyond is None:

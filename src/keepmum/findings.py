@@ -41,6 +41,12 @@ CLASS_LEVEL = "class-level"
 """Verdict: what a class looks like is learned, not what one person does."""
 NOTHING_BEYOND_PRIOR = "nothing beyond prior"
 """Verdict: no more is learned than from people of the same kind."""
+EXTRACTABLE = "extractable"
+"""Verdict: text of the training data comes out word for word, and text that might have stood there does not."""
+MEMORIZED = "memorized (statistical)"
+"""Verdict: the model favors text that it was trained on, though it does not come out."""
+NO_EVIDENCE = "no evidence"
+"""Verdict: text of the training data fares as text that might have stood there."""
 
 
 @dataclass(frozen=True)

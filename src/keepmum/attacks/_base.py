@@ -19,6 +19,7 @@ from keepmum.overlap import Overlap
 from keepmum.shadows import Shadows, ShadowStore
 from keepmum.stats import Estimate
 from keepmum.targets._base import Target
+from keepmum.texts import Secrets
 from keepmum.training import Trainer
 
 T = TypeVar("T", bound=Target)
@@ -63,6 +64,9 @@ class Context:
       remarks: Where attacks leave what is to be said beside their numbers: id of the attack → one sentence.
       trained_on: Everyone whom the target was trained on, as given: copies, and people whom the audit leaves out,
         included; None where these are the members.
+      reference: A model like the target that never saw the members: the base model of a fine-tuned one, say.
+      secrets: The secrets that are asked about, for what is known of their kinds; None where there are none.
+      evidence: Where attacks leave texts that came out, for the closed folder: id of the attack → one text a secret.
     """
 
     seed: int = 0
@@ -83,6 +87,9 @@ class Context:
     pictures: dict[str, Any] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     trained_on: Records | None = None
+    reference: Target | None = None
+    secrets: Secrets | None = None
+    evidence: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def rng(self) -> np.random.Generator:

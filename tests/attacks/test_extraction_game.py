@@ -1,0 +1,74 @@
+"""The game of secrets: planted against twins, with a technique as simple as can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from scipy.stats import fisher_exact
+
+import text_zoo
+from keepmum.attacks import Context
+from keepmum.attacks.extraction import ExtractionAttack
+from keepmum.attacks.extraction._base import Seen
+from keepmum.attacks.extraction._measure import fisher_p_value
+from keepmum.errors import DataError
+from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
+from keepmum.targets.text import GREEDY, TokenScoreTarget
+from keepmum.texts import Secret, Secrets, secrets_of
+
+
+@dataclass(frozen=True)
+class Plain(ExtractionAttack):
+    id: ClassVar[str] = "extraction/plain"
+    needs: ClassVar[type] = TokenScoreTarget
+    references: ClassVar[tuple[str, ...]] = ("none",)
+
+    def extract(self, target, secrets, ctx):
+        assert {secret.repeats for secret in secrets} == {0}, "nobody tells an attack which are planted"
+        made = target.generate([s.prefix for s in secrets], 8, sampling=GREEDY)
+        out = np.array([m[0].startswith(s.secret) for m, s in zip(made, secrets, strict=True)])
+        scored = target.score([s.secret for s in secrets], [s.prefix for s in secrets])
+        return Seen(np.array([each.total for each in scored]), out)
+
+
+def test_a_model_that_recites_is_found_and_a_stranger_is_silent():
+    secrets = text_zoo.pin_secrets()
+    found = Plain().run(text_zoo.memorizer(secrets), secrets.split, Context(secrets=secrets))
+    assert (found.outcome, found.verdict) == (Outcome.LEAK, EXTRACTABLE)
+    assert found.control["extracted"].value == 0
+    assert found.baseline["extracted"].value == pytest.approx(1e-4)
+    assert found.queries == 2 * 48
+    silent = Plain().run(text_zoo.ignorant(), secrets.split, Context(secrets=secrets))
+    assert (silent.outcome, silent.verdict) == (Outcome.NO_LEAK_FOUND, NO_EVIDENCE)
+
+
+def test_more_repeats_are_reported_apart():
+    few, many = text_zoo.pin_secrets(12, repeats=1), text_zoo.pin_secrets(12, seed=5, repeats=16)
+    secrets = Secrets((*few.planted, *many.planted), many.twins)
+    found = Plain().run(text_zoo.memorizer(secrets), secrets.split, Context())
+    assert [s.value for s in found.slices if s.column == "repeats"] == ["1", "16"]
+
+
+@pytest.mark.parametrize("counts", [(5, 0, 12, 12), (3, 2, 8, 20), (0, 0, 5, 5), (4, 4, 4, 4)])
+def test_fisher_is_scipys(counts):
+    out_planted, out_twins, planted, twins = counts
+    flags = np.r_[np.ones(planted, dtype=bool), np.zeros(twins, dtype=bool)]
+    out = np.r_[np.arange(planted) < out_planted, np.arange(twins) < out_twins]
+    table = [[out_planted, planted - out_planted], [out_twins, twins - out_twins]]
+    assert fisher_p_value(out, flags) == pytest.approx(fisher_exact(table, alternative="greater").pvalue)
+
+
+def test_secrets_survive_the_way_through_records():
+    secrets = text_zoo.pin_secrets(3)
+    assert tuple(secrets_of(secrets.split.members)) == secrets.planted
+
+
+def test_secrets_without_twins_or_twins_that_stand_in_the_data_are_refused():
+    one = Secret("The code is", " 1234")
+    with pytest.raises(DataError, match="without twins"):
+        Secrets((one,), ())
+    with pytest.raises(DataError, match="both planted and twins"):
+        Secrets((one,), (one,))

@@ -1,0 +1,143 @@
+"""Language models with known answers: n-grams of characters, which remember what they were trained on word for word."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from keepmum.targets.text import LogitTarget, Sampling, Scored
+from keepmum.texts import Secret, Secrets
+
+ALPHABET = "\x00\n" + "".join(chr(c) for c in range(32, 127))
+"""Characters that are tokens; the first stands for a beginning."""
+
+
+class Ngrams(LogitTarget):
+    """Characters given up to ``order`` characters before, by Witten and Bell's interpolation; order 1 sees no context.
+
+    A model of order 8 that saw a secret once all but recites it; one that never saw it spreads out.
+    """
+
+    def __init__(self, texts: Sequence[str], order: int = 8) -> None:
+        super().__init__()
+        self.order = order
+        self.places = {c: i for i, c in enumerate(ALPHABET)}
+        self.counts: dict[str, Counter[int]] = defaultdict(Counter)
+        for text in texts:
+            marked = ALPHABET[0] + text
+            for i in range(1, len(marked)):
+                for n in range(min(order, i + 1)):
+                    self.counts[marked[i - n : i]][self.places[marked[i]]] += 1
+
+    @property
+    def size(self) -> int:
+        return len(ALPHABET)
+
+    def encode(self, text: str) -> list[int]:
+        return [self.places[c] for c in text]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(ALPHABET[t] for t in tokens)
+
+    def following(self, context: str) -> np.ndarray:
+        p = np.full(self.size, 1 / self.size)
+        marked = ALPHABET[0] + context
+        for n in range(self.order):
+            seen = self.counts.get(marked[len(marked) - n :]) if n <= len(marked) else None
+            if not seen:
+                break
+            total, kinds = sum(seen.values()), len(seen)
+            p = p * kinds / (total + kinds)
+            for token, count in seen.items():
+                p[token] += count / (total + kinds)
+        return np.log(p)
+
+    def _score(self, texts, prefixes):
+        answers = []
+        for text, prefix in zip(texts, prefixes, strict=True):
+            rows = np.array([self.following(prefix + text[:i]) for i in range(len(text))]).reshape(-1, self.size)
+            tokens = np.array(self.encode(text), dtype=np.intp)
+            mine = rows[np.arange(len(tokens)), tokens]
+            p = np.exp(rows)
+            mean = (p * rows).sum(axis=1)
+            spread = np.sqrt(np.maximum((p * rows**2).sum(axis=1) - mean**2, 0))
+            likeliest = mine >= rows.max(axis=1) if len(rows) else np.empty(0, dtype=bool)
+            answers.append(Scored(tuple(text), np.arange(len(text)), mine, likeliest, mean, spread))
+        return answers
+
+    def _next_log_probs(self, prefix, continuations):
+        return np.array([self.following(self.decode([*prefix, *c])) for c in continuations])
+
+    def _generate(self, prompts, tokens, samples, sampling: Sampling, seed):
+        rng = np.random.default_rng(seed)
+        made = []
+        for prompt in prompts:
+            texts = []
+            for _ in range(samples):
+                text = ""
+                for _ in range(tokens):
+                    logs = self.following(prompt + text)
+                    if sampling.temperature == 0:
+                        token = int(logs.argmax())
+                    else:
+                        p = np.exp((logs - logs.max()) / sampling.temperature)
+                        if sampling.top_k is not None:
+                            p[np.argsort(-p, kind="stable")[sampling.top_k :]] = 0
+                        order = np.argsort(-p, kind="stable")
+                        before = np.cumsum(p[order] / p.sum()) - p[order] / p.sum()
+                        p[order[before >= sampling.top_p]] = 0
+                        token = int(rng.choice(self.size, p=p / p.sum()))
+                    text += ALPHABET[token]
+                texts.append(text)
+            made.append(texts)
+        return made
+
+
+WORDS = """time person year way day thing man world life hand part child eye woman place work week case point
+government company number group problem fact small large young old early late right high long sees takes finds gives
+tells asks works seems feels tries leaves calls and with from into over"""
+
+
+def sentences(n: int, seed: int) -> list[str]:
+    """Made-up sentences of a few hundred words, alike for every seed."""
+    words = np.array(WORDS.split())
+    rng = np.random.default_rng([seed, 0x74657874])
+    return [" ".join(rng.choice(words, size=rng.integers(8, 20))) + "." for _ in range(n)]
+
+
+def pins(n: int, seed: int, repeats: int) -> list[Secret]:
+    """Numbers of four digits of people who are called by a number."""
+    rng = np.random.default_rng([seed, repeats, 0x70696E])
+    return [
+        Secret(
+            f"The code of person {100 * repeats + i} is",
+            f" {''.join(str(d) for d in rng.integers(0, 10, 4))}",
+            kind="pin",
+            repeats=repeats,
+        )
+        for i in range(n)
+    ]
+
+
+def pin_secrets(n: int = 24, seed: int = 0, repeats: int = 4) -> Secrets:
+    """Planted numbers and as many twins."""
+    digits = "0123456789"
+    return Secrets(
+        tuple(pins(n, seed, repeats)),
+        tuple(pins(n, seed, 0)),
+        {"pin": 1e4},
+        {"pin": (" ", digits, digits, digits, digits)},
+    )
+
+
+def memorizer(secrets: Secrets, seed: int = 0) -> Ngrams:
+    """A model that was trained on sentences and on the planted secrets, as often as they say."""
+    return Ngrams(sentences(60, seed) + [s.text for s in secrets.planted for _ in range(max(1, s.repeats))])
+
+
+def ignorant(seed: int = 0) -> Ngrams:
+    """A model of other people's numbers: it knows how they look, and none of the planted."""
+    others = pins(48, seed + 1000, 9)
+    return Ngrams(sentences(60, seed) + [s.text for s in others for _ in range(4)])
