@@ -27,8 +27,12 @@ VERBATIM = frozenset({"structural/stored-records", "inversion/informed-adversary
 """Findings that hold records themselves against what was read out of the model."""
 
 
-def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
+def settle(
+    findings: Sequence[Finding], doubts: Sequence[str], others: Mapping[str, Sequence[str]] | None = None
+) -> list[Finding]:
     """Final outcomes: pay for all attacks at once (Holm), then believe nothing that the instrument casts doubt on.
+
+    Findings about other people than the rest, by their ids in ``others``, have doubts of their own.
 
     What stands verbatim in a model stands there whatever the split is like, so records that were read out of it are not
     doubted.
@@ -41,8 +45,9 @@ def settle(findings: Sequence[Finding], doubts: Sequence[str]) -> list[Finding]:
         if outcome is not Outcome.INCONCLUSIVE:
             outcome = Outcome.LEAK if p_value <= LEVEL else Outcome.NO_LEAK_FOUND
         reason = findings[i].reason
-        if doubts and findings[i].id not in VERBATIM:
-            outcome, reason = Outcome.INCONCLUSIVE, doubts[0]
+        mine = (others or {}).get(findings[i].id, doubts)
+        if mine and findings[i].id not in VERBATIM:
+            outcome, reason = Outcome.INCONCLUSIVE, mine[0]
         settled[i] = replace(
             findings[i],
             adjusted_p_value=p_value,

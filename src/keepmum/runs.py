@@ -91,7 +91,8 @@ class RunFolder:
         if ledger is not None:
             path = self._file(finding.id)
             content = io.BytesIO()
-            np.savez(content, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores)
+            came_out = {} if ledger.extracted is None else {"extracted": ledger.extracted}
+            np.savez(content, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores, **came_out)
             write_whole(path, content.getbuffer())
         if pictures is not None:
             write_whole(self._file(finding.id), pictures.to_bytes())
@@ -119,7 +120,8 @@ class RunFolder:
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as stored:
-            return Ledger(stored["ids"], stored["is_member"], stored["scores"])
+            extracted = stored["extracted"] if "extracted" in stored.files else None
+            return Ledger(stored["ids"], stored["is_member"], stored["scores"], extracted)
 
 
 def check_free(path: Path) -> None:

@@ -33,11 +33,13 @@ class Ledger:
       ids: ``(n,)`` ids of the records.
       is_member: ``(n,)`` truth.
       scores: ``(n,)`` scores.
+      extracted: ``(n,)`` whether the text itself came out, or None where nothing comes out.
     """
 
     ids: NDArray[np.intp]
     is_member: NDArray[np.bool_]
     scores: NDArray[np.float64]
+    extracted: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

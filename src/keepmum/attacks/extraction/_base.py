@@ -62,5 +62,6 @@ class ExtractionAttack(Attack[T]):
         asked = [Secret(s.prefix, s.secret, s.suffix, s.kind, 0, s.group) for s in secrets]
         seen = self.extract(target, asked, ctx)
         if records.ids is not None:
-            ctx.ledger[self.name] = Ledger(records.ids, is_planted, np.asarray(seen.scores, dtype=np.float64))
+            scores = np.asarray(seen.scores, dtype=np.float64)
+            ctx.ledger[self.name] = Ledger(records.ids, is_planted, scores, seen.extracted)
         return judge(self, secrets, is_planted, seen, ctx, target.queries - before)

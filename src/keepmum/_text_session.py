@@ -1,0 +1,290 @@
+"""An audit of a language model under way: one game about documents, one about secrets, a report about both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from keepmum import _version, _words, instrument
+from keepmum._asked import Settings
+from keepmum._encode import digest
+from keepmum._settle import doubts, overall, settle
+from keepmum._text_worklist import Worklist, worklist
+from keepmum._whole import write_whole
+from keepmum.attacks import Attack, Context
+from keepmum.attacks._base import Ledger
+from keepmum.attacks.extraction._measure import FEWEST as FEWEST_SECRETS
+from keepmum.attacks.membership._measure import FEWEST as FEWEST_DOCUMENTS
+from keepmum.data import Split
+from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
+from keepmum.findings import Check, Finding, Outcome
+from keepmum.overlap import Overlap
+from keepmum.report import Report
+from keepmum.report._words import MEASURED
+from keepmum.runs import RunFolder
+from keepmum.targets import Target
+from keepmum.texts import Secrets, are_documents, documents, secrets_of
+
+Progress = Callable[[int, int, str], None]
+LIMITS = (
+    "No finding proves that a model gives nothing away: it speaks of the attacks listed, at the power stated.",
+    "What looks like personal data in a model's output is mostly made up: only text that stood in the training data "
+    "counts, and only beyond what twins that never stood there reach.",
+    "Documents on both sides must come from one source, divided at random; secrets and their twins must be drawn alike.",
+    "An attacker who knows more of the context, asks more often, or has the weights may find more.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One split and the attacks that are played on it.
+
+    Attributes:
+      name: ``documents`` or ``secrets``.
+      split: Members and non-members; planted secrets and twins.
+      attacks: What is played.
+      overlap: What stood on both sides and was taken out.
+      secrets: The secrets with what is known of their kinds.
+    """
+
+    name: str
+    split: Split
+    attacks: tuple[Attack[Any], ...]
+    overlap: Overlap | None = None
+    secrets: Secrets | None = None
+
+    @property
+    def visible(self) -> Split:
+        """What whoever never asks the model sees of both sides: texts, and not how often they were planted."""
+        if self.secrets is None:
+            return self.split
+        sides = ([s.text for s in secrets_of(side)] for side in (self.split.members, self.split.nonmembers))
+        return Split(*(documents(texts) for texts in sides))
+
+    @property
+    def fewest(self) -> int:
+        """Fewer than this on a side show nothing."""
+        return FEWEST_DOCUMENTS if self.secrets is None else FEWEST_SECRETS
+
+
+@dataclass
+class TextSession:
+    """One audit of a language model under way.
+
+    Attributes:
+      target: Who is asked, as far as the handshake believes it.
+      parts: The games.
+      settings: What was asked for.
+      source: Where things came from.
+      reference: A model like the target that never saw the members, or None.
+      handshake: What was found out about the target's own words, by name.
+      sizes: Counts for the report.
+      ledger: Scores that attacks gave.
+    """
+
+    target: Target
+    parts: tuple[Part, ...]
+    settings: Settings
+    source: dict[str, Any]
+    reference: Target | None = None
+    handshake: dict[str, Check] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    ledger: dict[str, Ledger] = field(default_factory=dict)
+    resumed: int = 0
+    before: int = 0
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of all that decides the findings; the model itself is known by what it said at the door."""
+        seen = hashlib.sha256()
+        people = [digest(side) for part in self.parts for side in (part.split.members, part.split.nonmembers)]
+        names = [repr(attack) for part in self.parts for attack in part.attacks]
+        said = [check.explanation for check in self.handshake.values()]
+        model = [self.source.get("fingerprint", ""), said]
+        for block in (_version.__version__, self.settings, names, people, model):
+            seen.update(json.dumps(block, sort_keys=True, default=str).encode())
+        return seen.hexdigest()
+
+    @property
+    def attacks(self) -> list[tuple[Part, Attack[Any]]]:
+        """Every attack with what it is played on."""
+        return [(part, attack) for part in self.parts for attack in part.attacks]
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run folder says about this audit."""
+        return {
+            "keepmum_version": _version.__version__,
+            "settings": self._settings(),
+            "source": self.source,
+            "attacks": [attack.name for _, attack in self.attacks],
+            "reproducibility": self._reproducibility(),
+        }
+
+    def run(self, folder: RunFolder | None, progress: Progress) -> Report:
+        """Play every attack, test the instrument, settle the outcomes; a finished attack is kept at once."""
+        done = folder.finished() if folder is not None else {}
+        total = len(self.attacks) + 2
+        progress(0, total, "blind baseline")
+        blind = {p.name: instrument.blind_baseline(p.visible, self.settings.seed, 4_000) for p in self.parts}
+        began, findings, games = time.monotonic(), [], {}
+        for number, (part, attack) in enumerate(self.attacks):
+            progress(number + 1, total, attack.name)
+            if attack.name in done:
+                finding, scores, asked = done[attack.name]
+                self.resumed += asked
+                if scores is not None:
+                    self.ledger[attack.name] = scores
+            else:
+                before = self._asked
+                ctx = self._context(part, blind[part.name], games.setdefault(part.name, {}))
+                finding = self._play(part, attack, ctx, time.monotonic() - began)
+                if folder is not None and finding.outcome not in (Outcome.SKIPPED, Outcome.ERROR):
+                    folder.finish(finding, self.ledger.get(attack.name), self._asked - before)
+            findings.append(finding)
+        progress(total - 1, total, "instrument")
+        report = self._report(findings, {p.name: self._checks(p, blind[p.name]) for p in self.parts})
+        self._write_worklist(report, folder)
+        progress(total, total, "done")
+        return report
+
+    @property
+    def _asked(self) -> int:
+        return int(getattr(self.target, "inner", self.target).queries) - self.before + self.resumed
+
+    def _context(self, part: Part, blind: Check, games: dict[str, Any]) -> Context:
+        return Context(
+            seed=self.settings.seed,
+            baseline={"auc": blind.metrics["auc"]} if blind.metrics else {},
+            prior=self.settings.prior,
+            overlap=part.overlap,
+            ledger=self.ledger,
+            reference=self.reference,
+            secrets=part.secrets,
+            games=games,
+        )
+
+    def _queries_left(self, attack: Attack[Any]) -> int | None:
+        if self.settings.max_queries is None:
+            return None
+        names = [a.name for _, a in self.attacks]
+        later = len(names) - names.index(attack.name)
+        return max(0, self.settings.max_queries - self._asked) // later
+
+    def _play(self, part: Part, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
+        limit = self.settings.seconds
+        if limit is not None and elapsed > limit:
+            return _unplayed(attack, Outcome.SKIPPED, f"the budget of {limit:g} s was spent")
+        reason = self._inapplicable(attack) or attack.unsuited(part.split.members)
+        if reason is not None:
+            return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
+        try:
+            return attack.run(self.target, part.split, ctx.lend(attack.name, self._queries_left(attack)))
+        except (NotApplicableError, MissingExtraError) as err:
+            return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
+        except KeepmumError as err:
+            return _unplayed(attack, Outcome.ERROR, str(err))
+        except Exception as err:  # whatever one attack does, the others are still reported
+            return _unplayed(attack, Outcome.ERROR, f"{type(err).__name__}: {err}")
+
+    def _inapplicable(self, attack: Attack[Any]) -> str | None:
+        """Why the model cannot be asked, with what the handshake found where that is the reason."""
+        reason = attack.inapplicable(self.target)
+        failed = [check.explanation for check in self.handshake.values() if check.passed is False]
+        return reason if reason is None or not failed else f"{reason}: {failed[0]}"
+
+    def _checks(self, part: Part, blind: Check) -> dict[str, Check]:
+        ids = {attack.name for attack in part.attacks}
+        ledger = {name: entry for name, entry in self.ledger.items() if name in ids}
+        sizes = len(part.split.members), len(part.split.nonmembers)
+        overlap = {"overlap": instrument.overlap_check(part.overlap)} if part.secrets is None else {}
+        return {
+            "negative_control": instrument.negative_control(ledger, self.settings.seed),
+            "blind_baseline": blind,
+            **overlap,
+            "direction": instrument.direction(ledger),
+            "power": instrument.power_check(*sizes, len(ledger), part.fewest),
+        }
+
+    def _report(self, raw: list[Finding], checks: dict[str, dict[str, Check]]) -> Report:
+        own = {name: doubts(found) for name, found in checks.items()}
+        of = {attack.name: own[part.name] for part, attack in self.attacks}
+        findings = settle(raw, (), of)
+        named = self._named(checks)
+        return Report(
+            outcome=overall(findings),
+            verdict=_words.verdict(findings, named),
+            findings=tuple(findings),
+            instrument=named,
+            coverage=_words.coverage(findings),
+            target={
+                "kind": type(getattr(self.target, "inner", self.target)).__name__,
+                "access": self.target.access,
+                "classes": 0,
+                "queries": self._asked,
+                "notes": list(self.target.notes),
+            },
+            sample=self._sample(),
+            settings=self._settings(),
+            limits=LIMITS,
+            reproducibility=self._reproducibility(),
+            keepmum_version=_version.__version__,
+        )
+
+    def _named(self, checks: dict[str, dict[str, Check]]) -> dict[str, Check]:
+        """All checks in one: those of secrets beside documents carry the name of their part."""
+        named = dict(self.handshake)
+        for part in self.parts:
+            for name, check in checks[part.name].items():
+                end = "_of_secrets" if part.secrets is not None and len(self.parts) > 1 else ""
+                named[f"{name}{end}"] = replace(check, name=f"{name}{end}")
+        return named
+
+    def _sample(self) -> dict[str, int]:
+        first = self.parts[0].split
+        counts = {"members": len(first.members), "nonmembers": len(first.nonmembers), **self.sizes}
+        for part in self.parts:
+            counts[f"{part.name}_in"] = len(part.split.members)
+            counts[f"{part.name}_out"] = len(part.split.nonmembers)
+        return counts
+
+    def _settings(self) -> dict[str, Any]:
+        asked = self.settings
+        return {
+            "seed": asked.seed,
+            "effort": str(asked.effort),
+            "prior": asked.prior,
+            "max_queries": asked.max_queries,
+            "seconds": asked.seconds,
+            "reference": self.reference is not None,
+        }
+
+    def _reproducibility(self) -> dict[str, Any]:
+        import platform
+
+        digests = {
+            f"{part.name}_digest": digest(part.split.members) + digest(part.split.nonmembers) for part in self.parts
+        }
+        return {"seed": self.settings.seed, "key": self.key, "python": platform.python_version(), **digests, **self.source}
+
+    def worklists(self, report: Report) -> Iterator[Worklist]:
+        """What to do about each member that fares badly, game by game."""
+        for part in self.parts:
+            ids = {attack.name for attack in part.attacks}
+            found = {f.id for f in report.findings if f.outcome in MEASURED and f.id in ids}
+            ledger = {name: entry for name, entry in self.ledger.items() if name in found}
+            if ledger and (part.secrets is not None or are_documents(part.split.members)):
+                yield worklist(part.name, part.split, ledger, self.settings.seed)
+
+    def _write_worklist(self, report: Report, folder: RunFolder | None) -> None:
+        if folder is not None:
+            for found in self.worklists(report):
+                write_whole(folder.path / "restricted" / f"worklist-{found.name}.csv", found.csv())
+
+
+def _unplayed(attack: Attack[Any], outcome: Outcome, reason: str) -> Finding:
+    return Finding(attack.name, attack.family, outcome, attack.access, reason=reason, references=attack.references)

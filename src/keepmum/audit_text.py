@@ -1,0 +1,155 @@
+"""Ask a language model what it remembers of its training data, and report what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keepmum._asked import Settings, asked
+from keepmum._text_session import Part, Progress, TextSession
+from keepmum.attacks import Attack, choose
+from keepmum.attacks.extraction import ExtractionAttack
+from keepmum.data import Records, Split
+from keepmum.errors import ConfigError
+from keepmum.findings import Check
+from keepmum.overlap import remove_overlap
+from keepmum.report import Report
+from keepmum.report._save import save
+from keepmum.runs import RunFolder
+from keepmum.targets import Target
+from keepmum.targets.handshake import believed, handshake
+from keepmum.targets.text import FillTarget, TextTarget
+from keepmum.targets.text_coerce import as_text_target
+from keepmum.texts import Secrets, documents
+
+
+def audit_text(
+    model: Any,
+    members: Iterable[str] | None = None,
+    nonmembers: Iterable[str] | None = None,
+    *,
+    secrets: Secrets | None = None,
+    reference: Any = None,
+    population: Iterable[str] | None = None,
+    attacks: Sequence[str | Attack[Any]] | None = None,
+    seed: int = 0,
+    effort: str = "standard",
+    prior: float = 0.1,
+    max_queries: int | None = None,
+    seconds: float | None = None,
+    out: str | Path | None = None,
+    reveal: bool = False,
+    progress: Progress | None = None,
+    source: Mapping[str, Any] | None = None,
+) -> Report:
+    """Measure what a language model gives away of the texts that it was trained on.
+
+    Audit only models that you own or may test.
+
+    Args:
+      model: A language model: a `keepmum.targets.text.TextTarget` or `FillTarget`, a folder with weights and tokenizer,
+        a pair of a transformers model and its tokenizer, or a function from prompts to texts.
+      members: Documents that it was trained on.
+      nonmembers: Documents of the same source, divided at random from the members, that it was not trained on.
+      secrets: Canaries or pieces of the training data, with twins that never stood there.
+      reference: A model like it that never saw the members: the base model of a fine-tuned one, say.
+      population: Documents of the attacker's own.
+      attacks: Ids or patterns, or attacks; all that fit a language model by default.
+      seed: The same seed gives the same report.
+      effort: "quick", "standard" or "thorough".
+      prior: Declared share of members among the documents that an attacker asks about.
+      max_queries: Most texts that the model may be asked about.
+      seconds: No further attack is begun after this time.
+      out: Run folder. What is finished is kept there, and the same call goes on where it stopped.
+      reveal: Write what came out, in full, into a file of the closed folder that only its owner can read; needs
+        ``out``. Everything else tells it masked.
+      progress: Called with units done, units in all, and what is done next.
+      source: Where things came from (files, command), for the report.
+
+    Returns:
+      A finding for each attack asked for, the audit's tests of itself, and what was not looked at.
+
+    Raises:
+      DataError: Documents or secrets cannot be used.
+      TargetError: The model cannot be asked.
+      ConfigError: A setting cannot be used, or neither documents nor secrets were given.
+    """
+    if reveal and out is None:
+        raise ConfigError("reveal writes what came out into the closed folder: give a run folder with out")
+    settings = asked(effort, (), seed=seed, prior=prior, max_queries=max_queries, seconds=seconds)
+    target = as_text_target(model)
+    split, sizes, overlap = _documents(members, nonmembers, population)
+    parts = _parts(target, split, overlap, secrets, _chosen(attacks, settings, target))
+    progress = progress or (lambda done, total, what: None)
+    progress(0, 0, "getting ready")
+    before = target.queries
+    heard, checks = _heard(target, parts, seed)
+    other = None if reference is None else _heard(as_text_target(reference), parts, seed)[0]
+    session = TextSession(heard, parts, settings, dict(source or {}), other, checks, sizes, before=before)
+    folder = None if out is None else RunFolder(Path(out), session.key)
+    if folder is not None:
+        folder.open(session.manifest())
+    report = session.run(folder, progress)
+    if folder is not None:
+        save(report, folder.path)
+        if reveal:
+            session.reveal(report, folder)
+    return report
+
+
+def _documents(members: Any, nonmembers: Any, population: Any) -> tuple[Split | None, dict[str, int], Any]:
+    """The split of documents without what stands on both sides, what was given, and what was taken out."""
+    if members is None and nonmembers is None:
+        return None, {}, None
+    if members is None or nonmembers is None:
+        lacking = "members" if members is None else "nonmembers"
+        raise ConfigError(f"expected documents on both sides, got no {lacking}: hold some out, divided at random")
+    sides = [side if isinstance(side, Records) else documents(side) for side in (members, nonmembers)]
+    others = None if population is None else documents(population)
+    clean, overlap = remove_overlap(Split(sides[0], sides[1], others))
+    return clean, {"given_members": len(sides[0]), "given_nonmembers": len(sides[1])}, overlap
+
+
+def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, target: Target) -> list[Attack[Any]]:
+    """The attacks on language models among those asked for, at the pace of the effort."""
+    about_texts = [a for a in choose(wanted) if issubclass(a.needs, (TextTarget, FillTarget))]
+    if not about_texts:
+        raise ConfigError("the patterns leave no attack on language models: see keepmum list attacks")
+    kind = FillTarget if isinstance(target, FillTarget) else TextTarget
+    if wanted is None:
+        about_texts = [attack for attack in about_texts if issubclass(attack.needs, kind)]
+    return [attack.paced(settings.effort) for attack in about_texts]
+
+
+def _parts(
+    target: Target, split: Split | None, overlap: Any, secrets: Secrets | None, attacks: list[Attack[Any]]
+) -> tuple[Part, ...]:
+    """The games: documents, secrets, or both; each with the attacks that are about such.
+
+    Raises:
+      ConfigError: Neither was given, or no attack is left for what was.
+    """
+    if split is None and secrets is None:
+        raise ConfigError("expected documents (members and nonmembers), secrets, or both, got neither")
+    parts = []
+    if split is not None:
+        mine = tuple(a for a in attacks if not isinstance(a, ExtractionAttack))
+        parts.append(Part("documents", split, mine, overlap))
+    if secrets is not None:
+        mine = tuple(a for a in attacks if isinstance(a, ExtractionAttack))
+        parts.append(Part("secrets", secrets.split, mine, None, secrets))
+    kept = tuple(part for part in parts if part.attacks)
+    if not kept:
+        raise ConfigError(f"the patterns leave no attack on {' or '.join(part.name for part in parts)}")
+    return kept
+
+
+def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
+    """The target as far as it can be believed, and what the handshake saw; masked models tell nothing to be held to."""
+    if not isinstance(target, TextTarget):
+        return target, {}
+    sides = [part.visible.nonmembers.X.tolist()[:8] for part in parts]
+    probes = [str(text) for side in sides for text in side]
+    shaken = handshake(target, probes, seed)
+    return believed(target, shaken), {f"handshake_{check.name}": check for check in shaken.checks}
