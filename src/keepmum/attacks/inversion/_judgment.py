@@ -13,6 +13,7 @@ from keepmum.attacks.inversion import _base as family
 from keepmum.attacks.inversion._base import Floats, Resemblance
 from keepmum.attacks.inversion._nearer import nearer_p_value
 from keepmum.attacks.inversion._pictures import Picture
+from keepmum.attacks.inversion._progress import progress
 from keepmum.attacks.inversion._resemblance import psnr, rank_by_class_means, ssim
 from keepmum.attacks.inversion._studio import Studio
 from keepmum.errors import DataError, MissingExtraError
@@ -71,6 +72,7 @@ def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons:
             "people_per_class": _exactly(float(np.median(studio.records))),
         },
         baseline=_told(without[best]),
+        progress=progress(studio, pictures),
         control={
             "resemblance": family.mean(_nearest_alike(studio, images, "others"), -1.0, 1.0),
             "resemblance_to_strangers": family.mean(studio.to_strangers(images), -1.0, 1.0),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.attacks.inversion._base import Floats
+
+FILM = 4
+"""Pictures of a film for each tenfold of queries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,11 @@ class Picture:
     confidence: float
     trace: tuple[tuple[int, float, Floats], ...] = ()
 
+    def after(self, queries: int) -> tuple[float, Floats] | None:
+        """Confidence and image that the search had after so many queries, or None where it had none yet."""
+        known = [step for step in self.trace if step[0] <= queries]
+        return known[-1][1:] if known else None
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
@@ -40,6 +49,8 @@ class Gallery:
       controls: ``(C, *shape)`` best picture without a search.
       low: The darkest value of a pixel.
       high: The brightest.
+      asked: ``(F,)`` queries a class after which there is a picture of the search under way.
+      ways: ``(C, F, *shape)`` these pictures; a class of which there is none yet shows its start.
     """
 
     classes: NDArray[np.intp]
@@ -50,3 +61,26 @@ class Gallery:
     controls: Floats
     low: float = 0.0
     high: float = 1.0
+    asked: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    ways: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+
+
+def film(pictures: Sequence[Picture], starts: Floats) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Queries ``(F,)`` and pictures ``(C, F, *shape)`` of searches under way, from their first picture to their end.
+
+    Args:
+      pictures: One a class.
+      starts: ``(C, *shape)`` shown of a class that has no other picture yet.
+    """
+    first = min((picture.trace[0][0] for picture in pictures if picture.trace), default=0)
+    end = max((picture.trace[-1][0] for picture in pictures if picture.trace), default=0)
+    asked, k = [], 0
+    while (queries := round(10 ** (k / FILM))) < end:
+        asked += [queries] if queries >= first else []
+        k += 1
+    ways = np.empty((len(pictures), len(asked), *starts.shape[1:]), dtype=np.float32)
+    for row, picture in enumerate(pictures):
+        for column, queries in enumerate(asked):
+            step = picture.after(queries)
+            ways[row, column] = starts[row] if step is None else step[1]
+    return np.array(asked, dtype=np.intp), ways

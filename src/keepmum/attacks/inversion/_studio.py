@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from keepmum.attacks.inversion._base import Floats
 from keepmum.attacks.inversion._evaluators import Evaluator, evaluators
 from keepmum.attacks.inversion._likeness import Classmates
-from keepmum.attacks.inversion._pictures import Gallery, Picture
+from keepmum.attacks.inversion._pictures import Gallery, Picture, film
 from keepmum.attacks.inversion._resemblance import correlation
 from keepmum.attacks.inversion.priors import Prior
 
@@ -119,4 +119,4 @@ class Studio:
             )
         starts = np.stack([p.trace[0][2] if p.trace else p.image for p in pictures])
         sides = nearest["members"], nearest["others"], self.best_sample
-        return Gallery(self.wanted, results, starts, *sides, self.prior.low, self.prior.high)
+        return Gallery(self.wanted, results, starts, *sides, self.prior.low, self.prior.high, *film(pictures, starts))
