@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keepmum.cli._app import Exit, command
+from keepmum.cli._film import film
 from keepmum.cli._inputs import Case, cores
 from keepmum.cli._terminal import Terminal
 from keepmum.cli.audit import measure
@@ -176,9 +177,11 @@ def _pictures(report: Report, attacks: dict[str, Any], folder: Path, data: str, 
     made = {way: pictures for way, pictures in shown.items() if pictures is not None}
     if not made:
         return
-    place = folder / "restricted" / "faces.png" if data == "orl" else folder / "faces.png"
-    draw(made, place)
-    terminal.show(f"Picture: {place}", whole=True)
+    place = folder / "restricted" if data == "orl" else folder
+    draw(made, place / "faces.png")
+    film(made, place / "faces.gif")
+    terminal.show(f"Picture: {place / 'faces.png'}", whole=True)
+    terminal.show(f"Film: {place / 'faces.gif'}", whole=True)
     terminal.show(f"Gallery: {folder / 'restricted' / 'gallery.html'}", whole=True)
 
 

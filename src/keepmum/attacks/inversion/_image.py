@@ -11,8 +11,11 @@ import numpy as np
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
+from keepmum.attacks.inversion._judgment import judged
 from keepmum.attacks.inversion._likeness import Classmates, classmates
-from keepmum.attacks.inversion._pictures import Picture, Studio, judged
+from keepmum.attacks.inversion._pictures import Picture
+from keepmum.attacks.inversion._sides import sides
+from keepmum.attacks.inversion._studio import Studio
 from keepmum.attacks.inversion.oracle import Access, Limits, Oracle
 from keepmum.attacks.inversion.priors import PcaPrior, Prior
 from keepmum.choices import Effort
@@ -138,7 +141,7 @@ class ImageInversion(InversionAttack[T]):
 
     def _studio(self, target: T, data: Split, ctx: Context) -> tuple[Studio, list[Classmates]]:
         shape = self.image_shape(data.members)
-        public, others = _sides(data, ctx)
+        public, others = sides(data, ctx, "images", 0x696D6167)
         _refuse_overlap(public, data.members if ctx.trained_on is None else ctx.trained_on)
         members, strangers = (target.positions(side.y) for side in (data.members, others))
         same = np.random.default_rng([ctx.seed, 0x636C6173])  # every attack of an audit draws the same classes
@@ -215,21 +218,6 @@ class ImageInversion(InversionAttack[T]):
 
 def _images(records: Records, shape: tuple[int, ...]) -> Floats:
     return np.asarray(records.X, dtype=np.float64).reshape(len(records), *shape)
-
-
-def _sides(data: Split, ctx: Context) -> tuple[Records, Records]:
-    """The attacker's own images, and people held out.
-
-    Raises:
-      NotApplicableError: Too few to be divided.
-    """
-    if data.population is not None:
-        return data.population, data.nonmembers
-    n = len(data.nonmembers)
-    if n < 4:
-        raise NotApplicableError(f"needs images of the attacker's own: a population, or 4 non-members; there are {n}")
-    order = np.random.default_rng([ctx.seed, 0x696D6167]).permutation(n)
-    return data.nonmembers.take(order[: n // 2]), data.nonmembers.take(order[n // 2 :])
 
 
 def _refuse_overlap(public: Records, trained: Records) -> None:
