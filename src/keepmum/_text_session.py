@@ -14,7 +14,7 @@ from keepmum import _version, _words, instrument
 from keepmum._asked import Settings
 from keepmum._encode import digest
 from keepmum._settle import doubts, overall, settle
-from keepmum._text_worklist import Worklist, worklist
+from keepmum._text_worklist import Worklist, revealed, worklist
 from keepmum._whole import write_whole
 from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
@@ -269,7 +269,13 @@ class TextSession:
         digests = {
             f"{part.name}_digest": digest(part.split.members) + digest(part.split.nonmembers) for part in self.parts
         }
-        return {"seed": self.settings.seed, "key": self.key, "python": platform.python_version(), **digests, **self.source}
+        return {
+            "seed": self.settings.seed,
+            "key": self.key,
+            "python": platform.python_version(),
+            **digests,
+            **self.source,
+        }
 
     def worklists(self, report: Report) -> Iterator[Worklist]:
         """What to do about each member that fares badly, game by game."""
@@ -279,6 +285,14 @@ class TextSession:
             ledger = {name: entry for name, entry in self.ledger.items() if name in found}
             if ledger and (part.secrets is not None or are_documents(part.split.members)):
                 yield worklist(part.name, part.split, ledger, self.settings.seed)
+
+    def reveal(self, folder: RunFolder) -> None:
+        """Write what came out, in full, into a file of the closed folder that only its owner can read."""
+        path, lines = folder.path / "restricted" / "revealed.jsonl", []
+        for part in self.parts:
+            lines += [json.dumps(entry, ensure_ascii=False) for entry in revealed(part.split, self.ledger)]
+        write_whole(path, "".join(f"{line}\n" for line in lines))
+        path.chmod(0o600)
 
     def _write_worklist(self, report: Report, folder: RunFolder | None) -> None:
         if folder is not None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.attacks._base import Ledger
 from keepmum.data import Split
@@ -86,7 +87,8 @@ def worklist(name: str, split: Split, ledger: Mapping[str, Ledger], seed: int, k
     members = split.members
     assert members.ids is not None
     place = {int(record): row for row, record in enumerate(members.ids.tolist())}
-    standing, by = np.zeros(len(members)), [[] for _ in range(len(members))]  # type: list[list[str]]
+    standing = np.zeros(len(members))
+    by: list[list[str]] = [[] for _ in range(len(members))]
     for attack, entry in ledger.items():
         theirs = entry.scores[~entry.is_member]
         below = _share_below(entry.scores, theirs)
@@ -105,7 +107,25 @@ def worklist(name: str, split: Split, ledger: Mapping[str, Ledger], seed: int, k
     return Worklist(name, tuple(_advised(line) for line in lines))
 
 
-def _share_below(scores: np.ndarray, others: np.ndarray) -> list[float]:
+def revealed(split: Split, ledger: Mapping[str, Ledger]) -> list[dict[str, str]]:
+    """The secrets of a game that came out, in full, with the attacks that drew each out."""
+    if are_documents(split.members):
+        return []
+    assert split.members.ids is not None
+    known = dict(zip(split.members.ids.tolist(), secrets_of(split.members), strict=True))
+    by: dict[int, list[str]] = {}
+    for attack, entry in ledger.items():
+        for record, out in zip(entry.ids.tolist(), _flags(entry), strict=True):
+            if out and record in known:
+                by.setdefault(record, []).append(attack)
+    return [
+        {"extracted_by": " ".join(by[record]), "kind": s.kind, "prefix": s.prefix, "secret": s.secret}
+        for record, s in known.items()
+        if record in by
+    ]
+
+
+def _share_below(scores: NDArray[np.float64], others: NDArray[np.float64]) -> list[float]:
     """Share of the others below each score, ties half."""
     ordered = np.sort(others)
     left, right = np.searchsorted(ordered, scores, "left"), np.searchsorted(ordered, scores, "right")
@@ -132,5 +152,3 @@ def _advised(line: Line) -> Line:
     else:
         advice = "look at it" if line.standing >= LIKELY else ""
     return Line(line.row, line.text, line.kind, line.repeats, line.extracted_by, line.standing, advice)
-
-

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from keepmum._settle import doubts, overall
 from keepmum.attacks import attack_classes
 from keepmum.attacks.attribute import NOT_NAMED
-from keepmum.findings import FAMILIES, IDENTITY_LEVEL, Check, Coverage, Finding, Outcome, Played
+from keepmum.findings import EXTRACTABLE, FAMILIES, IDENTITY_LEVEL, Check, Coverage, Finding, Outcome, Played
 
 LIMITS = (
     "No finding proves that a model gives nothing away: it speaks of the attacks listed, at the power stated.",
@@ -17,8 +17,8 @@ LIMITS = (
     "epsilon_lower_bound is how far this attack tells this model's members from others. It speaks against a claim of "
     "differential privacy only if each record was put in or left out at random and the answers about different people "
     "can be taken as independent.",
-    "Of attributes that no one named as hidden (--hidden COLUMN) nothing was looked for. Extraction of text is "
-    "not part of this version.",
+    "Of attributes that no one named as hidden (--hidden COLUMN) nothing was looked for, and of texts only in audits of "
+    "language models.",
 )
 
 STATUS = {
@@ -74,6 +74,10 @@ def _what(leaks: Sequence[Finding]) -> str:
         parts.append("who was in its training data")
     if subjects:
         parts.append(f"the {' and the '.join(subjects)} of people in its training data")
+    recited = [f.verdict for f in leaks if f.family == "extraction"]
+    if recited:
+        said = "word for word" if EXTRACTABLE in recited else "by favoring it over other text"
+        parts.append(f"text of its training data, {said}")
     drawn = [f.verdict for f in leaks if f.family == "inversion"]
     if drawn:
         parts.append(f"what {'people' if IDENTITY_LEVEL in drawn else 'records'} in its training data look like")

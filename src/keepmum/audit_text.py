@@ -94,7 +94,7 @@ def audit_text(
     if folder is not None:
         save(report, folder.path)
         if reveal:
-            session.reveal(report, folder)
+            session.reveal(folder)
     return report
 
 

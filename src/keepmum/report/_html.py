@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from keepmum.report import _gallery, _hidden, _looks, _success, _svg, _view, plots
+from keepmum.report import _gallery, _hidden, _looks, _recited, _recited_plots, _success, _svg, _view, plots
 from keepmum.report import _words as words
 from keepmum.report._gallery import Wall
 from keepmum.report._report import Report
@@ -40,6 +40,9 @@ def render(report: Report, walls: Sequence[Wall] = ()) -> str:
         looks=_looks.part(report),
         searched=_success.table(_success.searches(report.findings)),
         progress=_svg.progress_svg(report),
+        recited=_recited.part(report),
+        exposure_steps=_recited_plots.exposure_svg(report),
+        trends=_recited_plots.trend_svgs(report),
         walls=walls,
         exposed=_svg.exposure_svg(report.exposure),
     )

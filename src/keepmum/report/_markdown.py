@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from keepmum.findings import FAMILIES, Finding
-from keepmum.report import _hidden, _looks
+from keepmum.report import _hidden, _looks, _recited, _view
 from keepmum.report._report import Report
 from keepmum.report._words import (
     CHECKS,
@@ -37,7 +37,14 @@ def markdown(report: Report) -> str:
     return (
         "\n".join(
             [
-                *(*lines, *_measured(report), *_exposure(report), *_attributes(report), *_inverted(report)),
+                *(
+                    *lines,
+                    *_measured(report),
+                    *_exposure(report),
+                    *_attributes(report),
+                    *_inverted(report),
+                    *_texts(report),
+                ),
                 *(*_instrument(report), *_coverage(report), *_limits(report)),
             ]
         )
@@ -125,6 +132,25 @@ def _made(row: _looks.Row, metric: str) -> str:
     numbers = [metric_text(metric, side[metric]) if metric in side else "–" for side in sides]
     beside = [_text("; ".join(filter(None, (column.value or "–", *column.below)))) for column in row.columns]
     return _row([_text(row.name), said(row.finding), *numbers, *beside, row.p or "–"])
+
+
+def _texts(report: Report) -> list[str]:
+    part = _recited.part(report)
+    if not part.rows:
+        return []
+    lines = [f"### What text comes out ({_text(part.said)})", ""]
+    lines += [_text(f"{part.sentence} {part.meaning}"), ""]
+    head = ["attack", "verdict", "came out", "never trained on", "AUC", "exposure, bits", "adj. p"]
+    lines += [_row(head), _row(["---"] * len(head))]
+    for row in part.rows:
+        cells = [f"{cell.value} [{cell.interval}]" if cell.interval else cell.value or "–" for cell in _cells(row)]
+        name = " ".join(filter(None, (row.name, row.variant)))
+        lines.append(_row([_text(name), said(row.finding), *cells, row.p or "–"]))
+    return [*lines, ""]
+
+
+def _cells(row: _recited.Row) -> tuple[_view.Cell, ...]:
+    return row.out, row.twins, row.auc, row.bits
 
 
 def _instrument(report: Report) -> list[str]:

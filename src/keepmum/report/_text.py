@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from keepmum.findings import Finding, Outcome
-from keepmum.report import _hidden, _looks
+from keepmum.report import _hidden, _looks, _recited
 from keepmum.report import _words as words
 from keepmum.report._report import Report
 from keepmum.report._view import check_result, coverage
@@ -51,6 +51,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print()
     _print_hidden(report, console)
     _print_looks(report, console)
+    _print_recited(report, console)
     _print_pairs(console, "Instrument", _instrument(report))
     _print_pairs(console, "Coverage", _coverage(report))
     console.print(Text.assemble(("Next  ", "bold"), NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])))
@@ -116,6 +117,49 @@ def _print_looks(report: Report, console: Console) -> None:
         )
     if part.tables or part.missing:
         console.print()
+
+
+def _print_recited(report: Report, console: Console) -> None:
+    """What text came out: verdict, what that means, every attack, and by how often secrets stood in the data."""
+    from rich.text import Text
+
+    part, (_, quoted) = _recited.part(report), words.consequence(report)
+    if part.rows:
+        told = [part.sentence] if part.sentence not in ("", quoted) else []
+        said = (part.said, STYLES.get(part.outcome, "dim"))
+        console.print(Text.assemble(("What text comes out", "bold"), "  ", said))
+        console.print(Text(" ".join([*told, part.meaning])))
+        console.print(recited_table(part))
+        for steps in part.steps:
+            console.print(steps_table(steps))
+    for reason, outcome, names in part.missing:
+        console.print(
+            Text.assemble((", ".join(names), "bold"), "  ", (outcome, "dim"), f": {reason}" if reason else "")
+        )
+    if part.rows or part.missing:
+        console.print()
+
+
+def recited_table(part: _recited.Part) -> Table:
+    """Attacks on secrets: what came out of the planted, what of their twins, and how well they are told apart."""
+    made = _table("attack", "verdict", "came out [95 %]", "never\ntrained", "AUC", "bits")
+    for row in part.rows:
+        f = row.finding
+        out = f"{row.out.value} [{row.out.interval.replace(' to ', ', ')}]" if row.out.interval else row.out.value
+        verdict = _styled(f.verdict or words.OUTCOMES[f.outcome], f.outcome)
+        name = _plain(" ".join(filter(None, (row.name, row.variant))))
+        cells = (cell.value or "-" for cell in (row.twins, row.auc, row.bits))
+        made.add_row(name, verdict, _plain(out or "-"), *cells)
+    return made
+
+
+def steps_table(steps: _recited.Steps) -> Table:
+    """The same by how often a secret stood in the training data."""
+    what = "came out" if steps.metric == "extracted" else "exposure, bits"
+    made = _table(what, *(f"{value} x" for value in steps.repeats), "never")
+    for name, cells, twins in steps.rows:
+        made.add_row(_plain(name), *(cell.value or "-" for cell in cells), twins.value or "-")
+    return made
 
 
 def looks_table(table: _looks.Table) -> Table:

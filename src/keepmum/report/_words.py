@@ -9,8 +9,11 @@ from typing import TypeVar
 
 from keepmum.findings import (
     CLASS_LEVEL,
+    EXTRACTABLE,
     FAMILIES,
     IDENTITY_LEVEL,
+    MEMORIZED,
+    NO_EVIDENCE,
     NOTHING_BEYOND_IMPUTATION,
     NOTHING_BEYOND_PRIOR,
     POPULATION_LEVEL,
@@ -70,6 +73,8 @@ METRICS: Mapping[str, str] = {
     "prior_distance": "distance from what images look like",
     "prior_distance_of_images": "distance of real images at most",
     "people_per_class": "people per class",
+    "extracted": "came out word for word",
+    "exposure": "exposure, bits",
     "attackers_own_score": "the attacker's own score (no success)",
 }
 TPRS: Mapping[str, str] = {"tpr_at_fpr_0.1": "10 %", "tpr_at_fpr_0.01": "1 %", "tpr_at_fpr_0.001": "0.1 %"}
@@ -78,6 +83,7 @@ PRIMARY = ("auc", "attribute_auc", "within_tolerance")
 
 ATTRIBUTE = "attribute"
 INVERSION = "inversion"
+EXTRACTION = "extraction"
 """Families whose findings have a section of their own."""
 IDENTIFIED_BY, ACCURACY_OF = "identified_by_", "accuracy_of_"
 """Metrics of recognizers: what each says of pictures, and how good it is itself."""
@@ -98,6 +104,11 @@ VERDICTS: Mapping[str, str] = {
     "without the model: that they show the very images it was trained on was not shown.",
     CLASS_LEVEL: "The model shows what people of a class are like; that it shows one of them was not shown.",
     NOTHING_BEYOND_PRIOR: "What the attack shows can be shown without the model, from people of the same kind.",
+    EXTRACTABLE: "The model recites its training data: whoever asks it gets text that stood there, and not text that "
+    "might have stood there.",
+    MEMORIZED: "The model remembers its training data: it favors text that stood there over text that might have. That "
+    "the text comes out was not shown.",
+    NO_EVIDENCE: "Text of the training data fares as text that might have stood there.",
 }
 """What each kind of leakage means."""
 
@@ -190,7 +201,9 @@ def split_id(attack: str) -> tuple[str, str]:
 def is_rate(name: str) -> bool:
     """Whether a metric reads best in percent."""
     return (
-        name.startswith(("tpr_at_fpr", "attribute_tpr_at_fpr", "share_", "hit_rate", "accuracy", "identified"))
+        name.startswith(
+            ("tpr_at_fpr", "attribute_tpr_at_fpr", "share_", "hit_rate", "accuracy", "identified", "extracted")
+        )
         or name.endswith(("_share", "_hit_rate"))
         or name in ("precision", "gap", "within_tolerance")
     )
@@ -314,8 +327,8 @@ def primary(finding: Finding) -> str:
 
 
 def general(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that stand in no section of their own: hidden attributes and looks have one each."""
-    return [f for f in findings if f.family not in (ATTRIBUTE, INVERSION)]
+    """Findings that stand in no section of their own: hidden attributes, looks and texts have one each."""
+    return [f for f in findings if f.family not in (ATTRIBUTE, INVERSION, EXTRACTION)]
 
 
 def said(finding: Finding) -> str:
