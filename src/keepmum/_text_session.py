@@ -35,7 +35,7 @@ LIMITS = (
     "No finding proves that a model gives nothing away: it speaks of the attacks listed, at the power stated.",
     "What looks like personal data in a model's output is mostly made up: only text that stood in the training data "
     "counts, and only beyond what twins that never stood there reach.",
-    "Documents on both sides must come from one source, divided at random; secrets and their twins must be drawn alike.",
+    "Documents on both sides must come from one source, divided at random; secrets and their twins be drawn alike.",
     "An attacker who knows more of the context, asks more often, or has the weights may find more.",
 )
 

@@ -17,8 +17,8 @@ LIMITS = (
     "epsilon_lower_bound is how far this attack tells this model's members from others. It speaks against a claim of "
     "differential privacy only if each record was put in or left out at random and the answers about different people "
     "can be taken as independent.",
-    "Of attributes that no one named as hidden (--hidden COLUMN) nothing was looked for, and of texts only in audits of "
-    "language models.",
+    "Of attributes that no one named as hidden (--hidden COLUMN) nothing was looked for, and of texts only in audits "
+    "of language models.",
 )
 
 STATUS = {
