@@ -22,9 +22,11 @@ from keepmum.findings import (
     Exposure,
     Finding,
     HiddenAttribute,
+    Line,
     Played,
     Slice,
     Trait,
+    Trend,
 )
 from keepmum.report._report import SCHEMA_VERSION, Report
 from keepmum.stats import Estimate
@@ -156,7 +158,7 @@ def schema() -> dict[str, Any]:
     for name in ("value", "low", "high"):
         parts["Estimate"]["properties"][name] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
     kinds = (Estimate, Curve, Slice, Finding, Check, Played, Coverage, Exposure, ExposedGroup, HiddenAttribute, Trait)
-    for kind in kinds:
+    for kind in (*kinds, Line, Trend):
         _describe(parts[kind.__name__], kind)
     _describe(made, Report)
     made["properties"]["schema_version"] |= {"minimum": 1, "maximum": SCHEMA_VERSION}
