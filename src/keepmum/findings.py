@@ -69,6 +69,42 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One line of a `Trend`: means over a group of secrets, with their intervals.
+
+    Attributes:
+      name: ``planted``, ``twins``, or ``repeats 4``: planted secrets that stood so often in the training data.
+      count: Secrets in the group.
+      y: Mean at each effort.
+      low: Lower ends of 95 % intervals.
+      high: Upper ends.
+    """
+
+    name: str
+    count: int
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How an attack's success grows with its effort, for secrets that were trained on and for their twins.
+
+    Attributes:
+      name: What grows: ``recovered share``, ``exposure``.
+      effort: What is spent: ``samples``, ``queries a candidate``.
+      x: Efforts, ascending.
+      lines: One a group, planted first, twins last.
+    """
+
+    name: str
+    effort: str
+    x: tuple[float, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
 class Slice:
     """Results within one group of people.
 
@@ -146,6 +182,7 @@ class Finding:
     subject: str = ""
     verdict: str = ""
     progress: tuple[Mark, ...] = ()
+    trends: tuple[Trend, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from keepmum.findings import (
     Exposure,
     Finding,
     HiddenAttribute,
+    Line,
     Mark,
     Played,
     Slice,
     Trait,
+    Trend,
 )
 from keepmum.report._report import SCHEMA_VERSION, Report
 from keepmum.stats import Estimate
@@ -156,7 +158,7 @@ def schema() -> dict[str, Any]:
     parts = made["$defs"]
     for name in ("value", "low", "high"):
         parts["Estimate"]["properties"][name] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
-    kinds = (Estimate, Curve, Slice, Mark, Finding, Check, Played, Coverage)
+    kinds = (Estimate, Curve, Slice, Mark, Finding, Check, Played, Coverage, Line, Trend)
     for kind in (*kinds, Exposure, ExposedGroup, HiddenAttribute, Trait):
         _describe(parts[kind.__name__], kind)
     _describe(made, Report)

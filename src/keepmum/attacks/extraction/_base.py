@@ -11,12 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.attacks._base import Attack, Context, Ledger
+from keepmum.attacks.extraction._shared import answers_of
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
 from keepmum.targets._base import Target
 from keepmum.texts import COLUMNS, Secret, secrets_of
 
 T = TypeVar("T", bound=Target)
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """A number about each secret that grows with the attacker's effort.
+
+    Attributes:
+      name: What grows.
+      effort: What is spent.
+      x: ``(k,)`` efforts, ascending.
+      y: ``(n, k)`` finite values, one row a secret.
+      highest: Values lie between 0 and this.
+    """
+
+    name: str
+    effort: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    highest: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +50,27 @@ class Seen:
       evidence: What came out, for the closed folder alone: one text a secret, or nothing.
       metrics: More numbers about the planted and the twins, computed by the attack: name → ``(n,)`` values; their means
         are reported for both sides.
+      fractions: The same of numbers between 0 and 1.
+      medians: The same where a mean says nothing: their medians are reported. Values may be infinite.
+      shares: Yes or no about each secret: name → ``(n,)`` flags; their shares are reported for both sides.
+      climbs: Numbers that grow with the effort.
+      chance: ``(n,)`` probability that whoever guesses without the model gets each secret out, where the attack's own
+        rules tell; None to take one guess among the secrets of its kind.
+      beside: What another technique gets out of the same secrets, told beside: its name → ``(n,)`` flags.
+      remark: One sentence about how the attack went, added to the explanation.
     """
 
     scores: NDArray[np.float64]
     extracted: NDArray[np.bool_]
     evidence: tuple[str, ...] = ()
     metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    fractions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    medians: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    shares: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    climbs: tuple[Climb, ...] = ()
+    chance: NDArray[np.float64] | None = None
+    beside: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,10 +88,14 @@ class ExtractionAttack(Attack[T]):
 
     @final
     def run(self, target: T, data: Split, ctx: Context) -> Finding:
-        """Ask about everyone, then measure: planted, twins, and the same on a model without them where there is one."""
+        """Ask about everyone, then measure: planted, twins, and the same on a model without them where there is one.
+
+        Answers that an earlier attack got and this one takes from its notes count as queries of both.
+        """
         from keepmum.attacks.extraction._measure import judge
 
-        before = target.queries
+        notes = answers_of(target, ctx)
+        before = target.queries + notes.reused
         records, is_planted = data.mixed(ctx.seed)
         secrets = secrets_of(records)
         asked = [Secret(s.prefix, s.secret, s.suffix, s.kind, 0, s.group) for s in secrets]
@@ -64,4 +103,4 @@ class ExtractionAttack(Attack[T]):
         if records.ids is not None:
             scores = np.asarray(seen.scores, dtype=np.float64)
             ctx.ledger[self.name] = Ledger(records.ids, is_planted, scores, seen.extracted)
-        return judge(self, secrets, is_planted, seen, ctx, target.queries - before)
+        return judge(self, secrets, is_planted, seen, ctx, target.queries + notes.reused - before)

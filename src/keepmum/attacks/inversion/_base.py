@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from keepmum.attacks._base import Attack, Context
 from keepmum.data import Split
-from keepmum.errors import DataError
 from keepmum.findings import (
     CLASS_LEVEL,
     IDENTITY_LEVEL,
@@ -24,6 +23,7 @@ from keepmum.findings import (
     Outcome,
 )
 from keepmum.stats import Estimate
+from keepmum.stats.means import median as median
 from keepmum.targets._base import Target
 from keepmum.targets.averaged import repeats_of
 
@@ -96,36 +96,6 @@ class InversionAttack(Attack[T]):
             verdict=seen.verdict,
             progress=seen.progress,
         )
-
-
-def median(values: Floats, confidence: float = 0.95) -> Estimate:
-    """Median with the interval between two order statistics, whatever the distribution.
-
-    Fewer than six values have no such interval at 95 %; theirs is from the smallest to the largest, and the confidence
-    is what that has.
-
-    Args:
-      values: ``(n,)`` numbers.
-      confidence: Coverage, guaranteed where there are enough values.
-
-    Raises:
-      DataError: No values.
-
-    References:
-      David, Nagaraja. Order Statistics (2003), section 7.1.
-    """
-    from scipy.special import bdtr
-
-    n = len(values)
-    if not n:
-        raise DataError("expected at least one value for a median, got none")
-    ordered = np.sort(values)
-    below = 0
-    while bdtr(below, n, 0.5) <= (1 - confidence) / 2 and 2 * below + 2 < n:
-        below += 1
-    reached = 1 - 2 * 0.5**n if n > 1 else 0.0
-    low, high = ordered[max(0, below - 1)], ordered[min(n - 1, n - below)]
-    return Estimate(float(np.median(ordered)), float(low), float(high), confidence if below else reached)
 
 
 def mean(values: Floats, low: float = -math.inf, high: float = math.inf) -> Estimate:
