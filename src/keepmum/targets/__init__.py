@@ -9,18 +9,24 @@ from keepmum.targets.inspection import FileFinding, Severity, inspect
 from keepmum.targets.recorded import RecordedScores
 from keepmum.targets.sklearn import from_sklearn
 from keepmum.targets.torch import TorchTarget
+from keepmum.targets.torch_lm import Reading, TorchLM
+from keepmum.targets.transformers import HFCausal, HFMasked
 
 __all__ = [
     "FileFinding",
     "FunctionScores",
     "GradientTarget",
+    "HFCausal",
+    "HFMasked",
     "LabelTarget",
     "Limits",
+    "Reading",
     "RecordedScores",
     "RegressionTarget",
     "ScoreTarget",
     "Severity",
     "Target",
+    "TorchLM",
     "TorchTarget",
     "as_target",
     "from_callable",
