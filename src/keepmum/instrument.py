@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum import _documents
 from keepmum._encode import encode
 from keepmum.attacks._base import Ledger
 from keepmum.data import Records, Split
@@ -20,6 +21,7 @@ from keepmum.stats.multiple import holm
 from keepmum.stats.null import membership_p_value, rank_sum_p_value
 from keepmum.stats.power import detectable_auc, resolvable_fpr
 from keepmum.stats.roc import auc, auc_value
+from keepmum.texts import are_documents, without_labels
 
 ALARM = 0.01
 """Level of each test of the instrument: it may stop an audit wrongly in one of a hundred."""
@@ -41,7 +43,8 @@ class _Blind:
 def blind_baseline(split: Split, seed: int, most: int) -> Check:
     """Can members be told from non-members without the model? If so, the split is the leak.
 
-    A gradient boosting and a logistic regression are cross-validated on the records and labels alone. Each fold's
+    A gradient boosting and a logistic regression are cross-validated on the records and labels alone; of documents they
+    see words and pairs of words, length, characters and dates. Each fold's
     area under the curve is compared within the fold. Under a fair split the mean over folds has up to twice the
     variance of independent folds, since every pair of folds judges each other; the interval and the test use twice.
 
@@ -62,24 +65,40 @@ def blind_baseline(split: Split, seed: int, most: int) -> Check:
         few = min(len(members), len(nonmembers))
         return Check("blind_baseline", None, f"Not done: {few} records on one side, {2 * FOLDS} are needed.")
     pool = members.join(nonmembers)
-    X = np.column_stack([encode(pool), _codes(pool.y)])
-    columns = X.shape[1] - 1
-    X = X[:, np.isfinite(X).any(axis=0)]
+    views, seen, columns = _views(pool, seed)
     truth = np.arange(len(pool)) < len(members)
     fold = np.empty(len(pool), dtype=np.intp)
     for side in (truth, ~truth):
         fold[side] = rng.permutation(int(side.sum())) % FOLDS
-    learners = _learners(seed)  # loads the libraries whose threads are limited next
     with threadpool_limits(1):  # default threads cost more than they give on few records
-        results = [_cross_validate(X, truth, fold, learner) for learner in learners]
+        results = [_cross_validate(X, truth, fold, learner) for X, learner in views]
     best = max(results, key=lambda result: result.estimate.value)
     separates = min(1.0, len(results) * min(result.p_value for result in results)) <= ALARM
-    seen = f"{columns} columns and the label" if columns else "the label only, as no record columns were given"
     text = f"Without the model (from {seen}) members and non-members can be told apart with AUC {best.estimate}: "
     text += "the split itself tells them apart." if separates else "no better than chance can explain."
     return Check(
         "blind_baseline", not separates, text, {"auc": best.estimate}, {"columns": columns, "records": len(pool)}
     )
+
+
+def _views(pool: Records, seed: int) -> tuple[list[tuple[Any, Any]], str, int]:
+    """What each learner sees of the records, and the learner; what that is in words; the columns that there are."""
+    X = np.column_stack([encode(pool), _codes(pool.y)])
+    columns = X.shape[1] - 1
+    boosting, linear = _learners(seed)  # loads the libraries whose threads are limited
+    if not are_documents(pool):
+        X = X[:, np.isfinite(X).any(axis=0)]
+        seen = f"{columns} columns and the label" if columns else "the label only, as no record columns were given"
+        return [(X, boosting), (X, linear)], seen, columns
+    from sklearn.linear_model import LogisticRegression
+
+    texts = [str(text) for text in pool.X]
+    told = np.column_stack([_documents.traits(texts), _codes(pool.y)])
+    told = told[:, np.isfinite(told).any(axis=0)]
+    X = np.column_stack([told, encode(pool)])
+    bag = LogisticRegression(C=10.0, max_iter=300, tol=1e-3)
+    seen = "words, length, characters and dates of the documents, and the label"
+    return [(X, boosting), (told, linear), (_documents.words(texts), bag)], seen, columns
 
 
 def _learners(seed: int) -> list[Any]:
@@ -119,13 +138,17 @@ def positive_control(split: Split, seed: int) -> Check:
     """Would a leak have been seen? A twin is trained to memorize random labels of the members and attacked.
 
     Random labels cannot be generalized, so whatever the twin knows it has memorized. Where no record columns are
-    given, the twin's answers are simulated.
+    given, the twin's answers are simulated. Of documents without labels the twin is a language model: a table of what
+    followed upon what in the members, attacked by its loss.
     """
     rng = np.random.default_rng([seed, 0x7477696E])
     members, nonmembers = (_sample(side, TWIN_SIZE, rng) for side in (split.members, split.nonmembers))
     pool = members.join(nonmembers)
     X, m = np.nan_to_num(encode(pool)), len(members)
-    scores = _twin_scores(X, m, rng) if X.shape[1] else _simulated_scores(len(pool), m, rng)
+    if without_labels(split):
+        scores = _documents.twin_scores([str(text) for text in pool.X], m)
+    else:
+        scores = _twin_scores(X, m, rng) if X.shape[1] else _simulated_scores(len(pool), m, rng)
     area, p_value = auc(scores[:m], scores[m:]), membership_p_value(scores[:m], scores[m:])
     caught = p_value <= ALARM
     kind = "trained" if X.shape[1] else "simulated"

@@ -7,6 +7,8 @@ and a model that never saw anyone would look leaky.
 Records that repeat on one side are counted once: copies are not further people, and whoever finds one finds them all.
 Where the sides differ in size, a record with copies is more likely to stand on the larger side alone than a record
 without; such groups are thinned by just that much, so that membership stays a matter of chance.
+
+Documents without labels need not be equal for that: those that share passages count as copies (`keepmum.text_overlap`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 from keepmum._encode import encode, row_keys
 from keepmum.data import Split
 from keepmum.errors import DataError
+from keepmum.text_overlap import sharing
+from keepmum.texts import without_labels
 
 NEAR = 1e-3
 """Records are near-duplicates if every number differs by at most this share of its standard deviation."""
@@ -73,10 +77,16 @@ def remove_overlap(split: Split) -> tuple[Split, Overlap]:
             f"members and non-members are the same records ({len(members):,} and {len(nonmembers):,}): "
             "give records that the model was not trained on as non-members"
         )
+    passages = _passages(split) if without_labels(split) else None
+    if passages is not None:  # documents that share passages are copies of each other
+        ours, theirs = passages[2][: len(ours)], passages[2][len(ours) :]
     rng = np.random.default_rng(0)
     once = _once(ours, len(nonmembers) / len(members), rng)
     other_once = _once(theirs, len(members) / len(nonmembers), rng)
-    near, other_near = _near(split, ~twin & once, ~other_twin & other_once)
+    if passages is None:
+        near, other_near = _near(split, ~twin & once, ~other_twin & other_once)
+    else:
+        near, other_near = passages[0] & ~twin, passages[1] & ~other_twin
     keep, other_keep = ~twin & once & ~near, ~other_twin & other_once & ~other_near
     if not keep.any() or not other_keep.any():
         raise DataError(
@@ -92,8 +102,8 @@ def remove_overlap(split: Split) -> tuple[Split, Overlap]:
         near_nonmembers=int(other_near.sum()),
         members=len(members),
         nonmembers=len(nonmembers),
-        repeated_members=int((~once & ~twin).sum()),
-        repeated_nonmembers=int((~other_once & ~other_twin).sum()),
+        repeated_members=int((~once & ~twin & ~near).sum()),
+        repeated_nonmembers=int((~other_once & ~other_twin & ~other_near).sum()),
     )
 
 
@@ -108,6 +118,13 @@ def _once(keys: NDArray[np.uint64], ratio: float, rng: np.random.Generator) -> N
     mask = np.zeros(len(keys), dtype=bool)
     mask[first[kept]] = True
     return mask
+
+
+def _passages(split: Split) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.uint64]]:
+    """Documents that share passages with the other side, and keys that are equal for all that belong together."""
+    mine, theirs = ([str(text) for text in side.X] for side in (split.members, split.nonmembers))
+    near, other_near, group = sharing(mine, theirs)
+    return near, other_near, group.astype(np.uint64)
 
 
 def _no_columns(split: Split) -> bool:

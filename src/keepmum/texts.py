@@ -120,6 +120,12 @@ def documents(texts: Iterable[Any]) -> Records:
     return Records(X, np.zeros(len(rows), dtype=np.intp))
 
 
+def without_labels(split: Split) -> bool:
+    """Whether a split holds documents and nothing else: texts on both sides, and one label throughout."""
+    sides = (split.members, split.nonmembers)
+    return all(map(are_documents, sides)) and len({label for side in sides for label in side.y.tolist()}) == 1
+
+
 def are_documents(records: Records) -> bool:
     """Whether records are texts, one a row."""
     X = records.X

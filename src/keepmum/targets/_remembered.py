@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.targets._base import Floats, GradientTarget, Indices, LabelTarget, RegressionTarget, ScoreTarget, Target
+from keepmum.targets._remembered_text import remembered_text
+from keepmum.targets.text import TextTarget
 
 
 class _Memory:
@@ -126,6 +128,8 @@ class RememberedValues(RegressionTarget):
 
 def remembered(target: Target) -> Target:
     """The same target behind a memory; a target of unknown kind is returned as it is."""
+    if isinstance(target, TextTarget):
+        return remembered_text(target)
     if isinstance(target, GradientTarget):
         return RememberedGradients(target)
     if isinstance(target, ScoreTarget):

@@ -114,9 +114,15 @@ class TextTarget(Target):
 
 
 class TokenScoreTarget(TextTarget):
-    """Tells how likely each token of a given text is."""
+    """Tells how likely each token of a given text is.
+
+    Attributes:
+      context: Tokens that it can read at once, a beginning token included; None for any number, or where that is not
+        known. Longer texts are refused, never cut.
+    """
 
     access: ClassVar[str] = "token scores"
+    context: int | None = None
 
     @final
     def score(self, texts: Sequence[str], prefixes: Sequence[str] | None = None) -> list[Scored]:

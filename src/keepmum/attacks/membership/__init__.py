@@ -28,6 +28,23 @@ from keepmum.attacks.membership.rmia_offline import RmiaOffline
 from keepmum.attacks.membership.scaled_logit import ScaledLogit
 from keepmum.attacks.membership.shadow_classifier import ShadowClassifier, Source
 from keepmum.attacks.membership.squared_error import SquaredError
+from keepmum.attacks.membership.text import (
+    Ez,
+    MinK,
+    MinKPlusPlus,
+    NgramCoverage,
+    Recall,
+    TextCombination,
+    TextGradientNorm,
+    TextLira,
+    TextLoss,
+    TextLowercase,
+    TextMembershipAttack,
+    TextNeighborhood,
+    TextReference,
+    TextZlib,
+    Wbc,
+)
 from keepmum.attacks.membership.true_confidence import TrueConfidence
 
 __all__ = [
@@ -38,6 +55,7 @@ __all__ = [
     "Confidence",
     "Correctness",
     "Entropy",
+    "Ez",
     "GradientNorm",
     "Learned",
     "Lira",
@@ -45,13 +63,17 @@ __all__ = [
     "Loss",
     "MembershipAttack",
     "Merlin",
+    "MinK",
+    "MinKPlusPlus",
     "ModifiedEntropy",
     "Morgan",
     "Neighborhood",
+    "NgramCoverage",
     "NoiseRobustness",
     "Pooled",
     "QuantileRegression",
     "QueryAttack",
+    "Recall",
     "ReferenceRatio",
     "Rmia",
     "RmiaOffline",
@@ -61,6 +83,16 @@ __all__ = [
     "SignalAttack",
     "Source",
     "SquaredError",
+    "TextCombination",
+    "TextGradientNorm",
+    "TextLira",
+    "TextLoss",
+    "TextLowercase",
+    "TextMembershipAttack",
+    "TextNeighborhood",
+    "TextReference",
+    "TextZlib",
     "TrueConfidence",
     "Variance",
+    "Wbc",
 ]

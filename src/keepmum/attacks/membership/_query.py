@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from keepmum.attacks.membership._base import MembershipAttack
 from keepmum.choices import Effort
-from keepmum.targets._base import LabelTarget, Target
+from keepmum.targets._base import Target
 
-L = TypeVar("L", bound=LabelTarget)
+L = TypeVar("L", bound=Target)
 
 
 @dataclass(frozen=True)

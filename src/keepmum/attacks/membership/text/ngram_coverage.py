@@ -1,0 +1,95 @@
+"""Membership inference for documents from what a model writes, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from keepmum.attacks._base import Context
+from keepmum.attacks.membership._base import Scores
+from keepmum.attacks.membership._query import QueryAttack
+from keepmum.attacks.membership.text._base import TextMembershipAttack
+from keepmum.errors import ConfigError
+from keepmum.targets.text import TextTarget
+
+
+@dataclass(frozen=True)
+class NgramCoverage(TextMembershipAttack[TextTarget], QueryAttack[TextTarget]):
+    """N-gram coverage.
+
+    The model is given the first half of a document and goes on with it several times. A document whose second half
+    shares long pieces with what the model writes is called a member. No probabilities are needed.
+
+    The best continuation counts; continuations that are equally good are told apart by the mean over all of them.
+
+    Attributes:
+      samples: Continuations of each document.
+      tokens: Most tokens of each continuation.
+      length: Words in a row that have to agree.
+
+    Raises:
+      ConfigError: A number below 1.
+
+    References:
+      Hallinan et al. The Surprising Effectiveness of Membership Inference with Simple N-Gram Coverage. COLM 2025,
+      arXiv:2508.09603. Kaneko, Ma, Wata, Okazaki. Sampling-based Pseudo-Likelihood for Membership Inference Attacks.
+      2024, arXiv:2404.11262.
+    """
+
+    id: ClassVar[str] = "membership/ngram-coverage"
+    needs: ClassVar[type[TextTarget]] = TextTarget
+    references: ClassVar[tuple[str, ...]] = ("arXiv:2508.09603", "arXiv:2404.11262")
+
+    samples: int = 8
+    tokens: int = 64
+    length: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.tokens, self.length) < 1:
+            raise ConfigError(
+                f"expected at least 1 sample, token and word, got {self.samples}, {self.tokens} and {self.length}"
+            )
+
+    @property
+    def per_record(self) -> int:
+        """The continuations."""
+        return self.samples
+
+    def rate(self, target: TextTarget, texts: list[str], ctx: Context) -> Scores:
+        """Share of the second half's words that stand in a piece shared with the best continuation, 0 … 1."""
+        halves = [halved(text) for text in texts]
+        asked = [place for place, (_, rest) in enumerate(halves) if len(words(rest)) >= self.length]
+        seed = int(ctx.rng.integers(2**31))
+        made = target.generate([halves[place][0] for place in asked], self.tokens, samples=self.samples, seed=seed)
+        scores = np.full(len(texts), np.nan)
+        for place, continuations in zip(asked, made, strict=True):
+            rest = words(halves[place][1])
+            shares = [coverage(rest, words(text), self.length) for text in continuations]
+            scores[place] = max(shares) + float(np.mean(shares)) / (2 * len(rest))
+        return scores
+
+
+def halved(text: str) -> tuple[str, str]:
+    """A text cut before the white space left of its middle; without one, all of it is the second half."""
+    gaps = [found.start() for found in re.finditer(r"\s+", text[: len(text) // 2 + 1]) if found.start()]
+    cut = gaps[-1] if gaps else 0
+    return text[:cut], text[cut:]
+
+
+def words(text: str) -> list[str]:
+    """Words in small letters, without what stands between them."""
+    return re.findall(r"\w+", text.lower())
+
+
+def coverage(wanted: Sequence[str], given: Sequence[str], length: int) -> float:
+    """Share of the wanted words that lie within ``length`` words in a row that are also given, 0 … 1."""
+    known = {tuple(given[i : i + length]) for i in range(len(given) - length + 1)}
+    covered = np.zeros(len(wanted), dtype=bool)
+    for i in range(len(wanted) - length + 1):
+        if tuple(wanted[i : i + length]) in known:
+            covered[i : i + length] = True
+    return float(covered.mean()) if len(wanted) else 0.0
