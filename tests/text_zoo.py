@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from keepmum.targets.text import LogitTarget, Sampling, Scored
-from keepmum.texts import Secret, Secrets
+import zoo
+from keepmum.attacks.extraction import ExtractionAttack
+from keepmum.data import Split
+from keepmum.targets.text import GradientTextTarget, Sampling, Scored
+from keepmum.texts import Secret, Secrets, documents
 
 ALPHABET = "\x00\n" + "".join(chr(c) for c in range(32, 127))
 """Characters that are tokens; the first stands for a beginning."""
 
 
-class Ngrams(LogitTarget):
+class Ngrams(GradientTextTarget):
     """Characters given up to ``order`` characters before, by Witten and Bell's interpolation; order 1 sees no context.
 
     A model of order 8 that saw a secret once all but recites it; one that never saw it spreads out.
@@ -25,6 +30,7 @@ class Ngrams(LogitTarget):
         self.order = order
         self.places = {c: i for i, c in enumerate(ALPHABET)}
         self.counts: dict[str, Counter[int]] = defaultdict(Counter)
+        self.kept: dict[str, np.ndarray] = {}
         for text in texts:
             marked = ALPHABET[0] + text
             for i in range(1, len(marked)):
@@ -42,6 +48,12 @@ class Ngrams(LogitTarget):
         return "".join(ALPHABET[t] for t in tokens)
 
     def following(self, context: str) -> np.ndarray:
+        known = context[-self.order :] if len(context) >= self.order else ALPHABET[0] + context
+        if known not in self.kept:
+            self.kept[known] = self._following(context)
+        return self.kept[known]
+
+    def _following(self, context: str) -> np.ndarray:
         p = np.full(self.size, 1 / self.size)
         marked = ALPHABET[0] + context
         for n in range(self.order):
@@ -66,6 +78,19 @@ class Ngrams(LogitTarget):
             likeliest = mine >= rows.max(axis=1) if len(rows) else np.empty(0, dtype=bool)
             answers.append(Scored(tuple(text), np.arange(len(text)), mine, likeliest, mean, spread))
         return answers
+
+    def _gradient_norms(self, texts):
+        """With respect to the logits of each context, as if these were the parameters."""
+        norms = []
+        for text in texts:
+            slopes: dict[str, np.ndarray] = {}
+            for i, character in enumerate(text):
+                off = np.exp(self.following(text[:i])) / len(text)
+                off[self.places[character]] -= 1 / len(text)
+                key = text[max(0, i - self.order + 1) : i]
+                slopes[key] = slopes.get(key, 0) + off
+            norms.append(np.sqrt(sum(float((slope**2).sum()) for slope in slopes.values())))
+        return np.array(norms)
 
     def _next_log_probs(self, prefix, continuations):
         return np.array([self.following(self.decode([*prefix, *c])) for c in continuations])
@@ -141,3 +166,33 @@ def ignorant(seed: int = 0) -> Ngrams:
     """A model of other people's numbers: it knows how they look, and none of the planted."""
     others = pins(48, seed + 1000, 9)
     return Ngrams(sentences(60, seed) + [s.text for s in others for _ in range(4)])
+
+
+@dataclass(frozen=True, eq=False)
+class Pair(zoo.Pair):
+    """A language model with what it is asked about, a model like it that never saw the members, and the secrets."""
+
+    reference: Any = None
+    secrets: Secrets | None = None
+
+
+def memorizers(attack) -> tuple[Pair, ...]:
+    """Models that remember what the attack asks about, made anew: they count queries."""
+    return tuple(_pairs(attack, 0, knows=True))
+
+
+def ignorants(attack, seed: int = 0) -> tuple[Pair, ...]:
+    """Models of other texts of the same kind."""
+    return tuple(_pairs(attack, seed, knows=False))
+
+
+def _pairs(attack, seed: int, *, knows: bool) -> Iterator[Pair]:
+    if isinstance(attack, ExtractionAttack):
+        secrets = pin_secrets(16, seed)
+        model = memorizer(secrets, seed) if knows else ignorant(seed)
+        yield Pair(model, secrets.split, reference=ignorant(seed + 50), secrets=secrets)
+        return
+    members, others, strange, theirs = (sentences(40, 10 * seed + i) for i in range(4))
+    split = Split(documents(members), documents(others))
+    model = Ngrams(members * 3 if knows else strange * 3)
+    yield Pair(model, split, reference=Ngrams(theirs * 3))

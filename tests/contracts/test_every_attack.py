@@ -8,14 +8,18 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+import text_zoo
 import zoo
 from keepmum.attacks import Context, attack_classes, default_attacks
 from keepmum.attacks.attribute import AttributeAttack, hide
+from keepmum.attacks.extraction import ExtractionAttack
 from keepmum.attacks.inversion._image import ImageInversion
-from keepmum.attacks.membership import MembershipAttack, ShadowAttack
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack, TextLira
+from keepmum.choices import Effort
 from keepmum.errors import NotApplicableError
 from keepmum.findings import FAMILIES, Finding, Outcome
 from keepmum.targets import Target
+from keepmum.targets.text import FillTarget, TextTarget
 
 CLASSES = attack_classes()
 HIDDEN = hide(zoo.TRAIT, zoo.carrier_split())
@@ -25,6 +29,8 @@ def ready(attack):
     """The attack as it is held to the contract: told what is hidden, and brief where it searches."""
     if isinstance(attack, AttributeAttack):
         return attack.about(HIDDEN)
+    if isinstance(attack, TextLira):
+        return replace(attack, trainer=lambda texts, seed: text_zoo.Ngrams(list(texts) * 3))
     return replace(attack, queries=min(attack.queries, BRIEF)) if isinstance(attack, ImageInversion) else attack
 
 
@@ -44,13 +50,21 @@ GAMES: dict[tuple[int, int], dict[str, object]] = {}
 """What attacks on a hidden attribute share, by pair and seed."""
 
 
+def about_texts(attack) -> bool:
+    return issubclass(attack.needs, (TextTarget, FillTarget))
+
+
 def memorizers(attack) -> tuple[zoo.Pair, ...]:
+    if about_texts(attack):
+        return text_zoo.memorizers(attack)
     if isinstance(attack, ImageInversion):
         return zoo.image_memorizers()
     return zoo.trait_memorizers() if isinstance(attack, AttributeAttack) else zoo.memorizers()
 
 
 def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
+    if about_texts(attack):
+        return text_zoo.ignorants(attack, seed)
     if isinstance(attack, ImageInversion):
         return zoo.image_ignorants(seed)
     return zoo.trait_ignorants(seed) if isinstance(attack, AttributeAttack) else zoo.ignorants(seed)
@@ -58,8 +72,9 @@ def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
 
 def lent(attack, pair: zoo.Pair, seed: int = 0) -> Context:
     shadows = pair.shadows if isinstance(attack, ShadowAttack) else None
-    games = GAMES.setdefault((id(pair), seed), {})
-    return Context(seed=seed, attack=attack.name, shadows=shadows, trainer=pair.trainer, games=games)
+    games = {} if about_texts(attack) else GAMES.setdefault((id(pair), seed), {})
+    told = {} if not about_texts(attack) else {"reference": pair.reference, "secrets": pair.secrets}
+    return Context(seed=seed, attack=attack.name, shadows=shadows, trainer=pair.trainer, games=games, **told)
 
 
 def play(attack, pair: zoo.Pair, seed: int = 0) -> Finding | None:
@@ -102,9 +117,10 @@ def test_finds_a_model_that_memorized(attack):
 def test_silent_on_a_model_that_never_saw_the_members(attack):
     """At most 4 alarms of 20 seeds a model: more happens once in 400 if each has probability 5 %.
 
-    Searches for images take their time: at most 2 of 5, more happens once in 900.
+    Searches for images take their time: at most 2 of 5, more happens once in 900; attacks on texts too: 3 of 10, more
+    happens once in 1,000.
     """
-    seeds, most = (5, 2) if isinstance(attack, ImageInversion) else (20, 4)
+    seeds, most = (5, 2) if isinstance(attack, ImageInversion) else (10, 3) if about_texts(attack) else (20, 4)
     for position in range(len(ignorants(attack))):
         findings = [play(attack, ignorants(attack, seed)[position], seed) for seed in range(seeds)]
         assert sum(f is not None and f.outcome is Outcome.LEAK for f in findings) <= most
@@ -130,11 +146,11 @@ def test_names_the_access_that_it_lacks(attack):
         pass
 
     reason = attack.inapplicable(Mute())
+    if reason is not None:
+        assert getattr(attack, "sees", attack.needs.access) in reason
     if reason is None:
         with pytest.raises(NotApplicableError, match=r"at hand|classifier|columns"):
             attack.run(Mute(), zoo.split(), Context())
-    else:
-        assert getattr(attack, "sees", attack.needs.access) in reason
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
@@ -149,6 +165,7 @@ def played_on(attack) -> zoo.Pair:
 
 
 MEMBERSHIP = [a for a in ATTACKS if isinstance(a, MembershipAttack)]
+ON_TABLES = [a for a in MEMBERSHIP if not about_texts(a)]
 
 
 @pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
@@ -160,7 +177,7 @@ def test_scores_point_up_for_members(attack):
     assert scores[is_member].mean() > scores[~is_member].mean()
 
 
-@pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
+@pytest.mark.parametrize("attack", ON_TABLES, ids=lambda a: a.name)
 def test_survives_certainty(attack):
     """Probabilities of exactly 0 and 1 give finite scores, and those who are known still rank higher."""
     data = zoo.split()
@@ -174,10 +191,40 @@ def test_survives_certainty(attack):
     assert finding.metrics["auc"].value > 0.5
 
 
-@pytest.mark.parametrize("attack", MEMBERSHIP, ids=lambda a: a.name)
+@pytest.mark.parametrize("attack", ON_TABLES, ids=lambda a: a.name)
 def test_counts_its_queries(attack):
     pair = played_on(attack)
     asked = pair.target.queries
     finding = play(attack, pair)
     assert finding is not None
     assert finding.queries == pair.target.queries - asked >= len(pair.split.is_member)
+
+
+ON_TEXTS = [a for a in ATTACKS if about_texts(a)]
+
+
+@pytest.mark.parametrize("attack", ON_TEXTS, ids=lambda a: a.name)
+def test_an_attack_on_texts_is_no_part_of_an_audit_of_tables(attack):
+    assert attack.unsuited(zoo.split().members)
+    assert not attack.fits(zoo.split().members, Effort.THOROUGH)
+
+
+@pytest.mark.parametrize("attack", ON_TEXTS, ids=lambda a: a.name)
+def test_an_attack_on_texts_counts_its_queries(attack):
+    """What an earlier attack of the audit asked and this one takes from notes counts as well: never fewer."""
+    pair = played_on(attack)
+    asked = pair.target.queries
+    finding = play(attack, pair)
+    assert finding is not None
+    assert finding.queries >= pair.target.queries - asked > 0
+
+
+@pytest.mark.parametrize("attack", [a for a in ON_TEXTS if isinstance(a, ExtractionAttack)], ids=lambda a: a.name)
+def test_nobody_tells_an_attack_on_secrets_which_were_planted(attack, monkeypatch):
+    seen = []
+    original = type(attack).extract
+    monkeypatch.setattr(
+        type(attack), "extract", lambda self, t, secrets, ctx: seen.extend(secrets) or original(self, t, secrets, ctx)
+    )
+    assert play(attack, played_on(attack)) is not None
+    assert {secret.repeats for secret in seen} == {0}

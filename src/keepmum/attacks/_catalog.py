@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from keepmum.attacks import attribute, inversion, membership, structural
+from keepmum.attacks import attribute, extraction, inversion, membership, structural
 from keepmum.attacks._base import Attack
 from keepmum.errors import ConfigError
 
-_FAMILIES = (attribute, inversion, membership, structural)
+_FAMILIES = (attribute, extraction, inversion, membership, structural)
 
 
 def attack_classes() -> list[type[Attack[Any]]]:
