@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,11 @@ NOISY = 0.5
 """Noise of so many nats hides what the checks look for."""
 EXACT = 0.02
 """Nats that sums may be off, for single precision and for answers that are rounded a little."""
-SAMPLES = 4
+SAMPLES = 2
+NEXT = 4
+"""Next tokens that are drawn after each of some prompts."""
 STEPS = 0.8
-"""Share of the steps of a greedy text that must be the likeliest: tokens of a text may be read otherwise than they were
-written, and then a step is not."""
+"""Share of the steps of a greedy text that must be the likeliest: some tokens are read otherwise than written."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,19 @@ class Written:
     seed: int
 
 
+@dataclass(frozen=True, eq=False)
+class Next:
+    """Single tokens after a prompt, those alone that are read as they were written: as one token, at the boundary.
+
+    Attributes:
+      greedy: The greedy token, or None if it is read otherwise.
+      log_probs: Token → what the target says of it.
+    """
+
+    greedy: str | None
+    log_probs: dict[str, float]
+
+
 def written(target: TextTarget, texts: Sequence[str], tokens: int, seed: int) -> Written:
     """Have the target go on with the first halves of texts."""
     prompts = [_half(text) for text in texts]
@@ -69,6 +83,30 @@ def _half(text: str) -> str:
     """About the first half, up to the end of a word."""
     words = text[:240].split(" ")
     return " ".join(words[: max(1, len(words) // 2)]) if len(words) > 1 else text[: max(1, min(len(text), 240) // 2)]
+
+
+def nexts(target: TokenScoreTarget, texts: Sequence[str], seed: int) -> list[Next]:
+    """Single tokens after the halves and the thirds of texts, at the end of a word and inside one, and their scores.
+
+    To what is drawn after a prompt come the greedy tokens of others, so that there is something to compare with where a
+    model is sure or never draws.
+    """
+    prompts = [*map(_half, texts), *(text[: max(2, min(len(text), 240) // 3)] for text in texts)]
+    firsts = [each[0] for each in target.generate(prompts, 1, sampling=GREEDY, seed=seed)]
+    drawn = target.generate(prompts, 1, samples=NEXT, sampling=PLAIN, seed=seed)
+    usual = [text for text in dict.fromkeys(firsts) if text][:3]
+    asked = [
+        (place, text)
+        for place, (first, some) in enumerate(zip(firsts, drawn, strict=True))
+        for text in dict.fromkeys([first, *some, *usual])
+        if text
+    ]
+    scored = target.score([text for _, text in asked], [prompts[place] for place, _ in asked])
+    told: list[dict[str, float]] = [{} for _ in prompts]
+    for (place, text), own in zip(asked, scored, strict=True):
+        if len(own.tokens) == 1 and own.starts[0] == 0:
+            told[place][text] = float(own.log_probs[0])
+    return [Next(first if first in logs else None, logs) for first, logs in zip(firsts, told, strict=True)]
 
 
 def answers(wrote: Written) -> Check:
@@ -107,23 +145,30 @@ def _too_noisy(name: str, noise: float) -> Check | None:
     return Check(name, None, f"Noise of {noise:.3g} nats a text hides what {name} would show.", "token scores")
 
 
-def greedy(target: TokenScoreTarget, wrote: Written, noise: float) -> Check:
-    """A greedy text scores as the likeliest at each step, and above others where they part.
+def greedy(target: TokenScoreTarget, wrote: Written, after: Sequence[Next], noise: float) -> Check:
+    """A greedy text scores as the likeliest at each step, and a greedy token above others in its place.
 
-    The first is known only where a target tells what is likeliest. The second finds every shift: where
-    log-probabilities stand one place too late, texts that part in a token still score alike there.
+    The first is known only where a target tells what is likeliest, and of texts that are read in as many tokens as they
+    were written in. The second finds every shift: where a score belongs to the token before, all tokens after a prompt
+    score alike; where it belongs to another one, the greedy token is not above.
     """
     if noisy := _too_noisy("greedy", noise):
         return noisy
-    told = target.score(wrote.greedy, wrote.prompts)
-    flags = [flag for each in told if each.likeliest is not None for flag in each.likeliest.tolist()]
+    told = [own for own in target.score(wrote.greedy, wrote.prompts) if len(own.tokens) == wrote.tokens]
+    flags = [flag for own in told if own.likeliest is not None for flag in own.likeliest.tolist()]
     if flags and np.mean(flags) < STEPS:
         share = f"{np.mean(flags):.0%} of {len(flags)}"
         return Check("greedy", False, f"Only {share} steps of greedy texts score as the likeliest.", "token scores")
-    margins = list(_margins(target, wrote, told))
+    margins = [
+        each.log_probs[each.greedy] - log
+        for each in after
+        if each.greedy is not None
+        for text, log in each.log_probs.items()
+        if text != each.greedy
+    ]
     slack = EXACT + 4 * noise
     if len(margins) < 3:
-        return Check("greedy", None, "Greedy texts are all but empty or never differ from others.", "token scores")
+        return Check("greedy", None, "Greedy tokens are read otherwise, or never differ from others.", "token scores")
     right = np.mean([margin >= -slack for margin in margins])
     strict = np.mean([margin > slack for margin in margins])
     if right < 0.9 or strict < 0.5:
@@ -133,24 +178,6 @@ def greedy(target: TokenScoreTarget, wrote: Written, noise: float) -> Check:
         )
         return Check("greedy", False, explanation, "token scores")
     return Check("greedy", True, f"Greedy tokens score above others in {len(margins)} cases.", "token scores")
-
-
-def _margins(target: TokenScoreTarget, wrote: Written, told: Sequence[Scored]) -> Iterator[float]:
-    """By how much the greedy token outscores another, wherever a greedy text and another of its prompt part."""
-    pairs = [
-        (place, other)
-        for place, some in enumerate(wrote.sampled)
-        for other in dict.fromkeys([*some, wrote.greedy[place - 1]])
-        if other and other != wrote.greedy[place]
-    ]
-    scored = target.score([other for _, other in pairs], [wrote.prompts[place] for place, _ in pairs])
-    for (place, _), other in zip(pairs, scored, strict=True):
-        mine = told[place]
-        for at, (a, b) in enumerate(zip(mine.tokens, other.tokens, strict=False)):
-            if a != b:
-                if mine.starts[at] == other.starts[at]:
-                    yield float(mine.log_probs[at] - other.log_probs[at])
-                break
 
 
 def chain(target: TokenScoreTarget, texts: Sequence[str], whole: Sequence[Scored], noise: float) -> Check:
@@ -217,20 +244,11 @@ def _long(own: Scored) -> int:
     return min(places, key=lambda at: abs(at - len(own.tokens) // 2), default=0)
 
 
-def sums(target: TokenScoreTarget, wrote: Written, noise: float) -> Check:
+def sums(after: Sequence[Next], noise: float) -> Check:
     """The probabilities of different tokens in one place sum to at most 1."""
     if noisy := _too_noisy("sums", noise):
         return noisy
-    most = 0.0
-    for place, prompt in enumerate(wrote.prompts):
-        others = [text for text in {*wrote.greedy, *wrote.sampled[place]} if text]
-        firsts = {
-            (int(own.starts[0]), own.tokens[0]): float(own.log_probs[0])
-            for own in target.score(others, [prompt] * len(others))
-            if len(own.tokens)
-        }
-        for start in {start for start, _ in firsts}:
-            most = max(most, float(sum(np.exp(log) for (at, _), log in firsts.items() if at == start)))
+    most = max((float(np.exp(list(each.log_probs.values())).sum()) for each in after if each.log_probs), default=0.0)
     right = most <= 1.01 + 4 * noise
     explanation = f"The probabilities of different tokens in one place sum to {most:.3g} at most."
     return Check("sums", right, explanation, "token scores")

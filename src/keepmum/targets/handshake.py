@@ -90,16 +90,17 @@ def _of_scores(target: TokenScoreTarget, texts: list[str], wrote: _checks.Writte
     guarded = "token scores"
     try:
         scores = target.score(texts), target.score(texts)
+        after = _checks.nexts(target, texts, wrote.seed)
     except (TargetError, NotApplicableError, DataError) as err:
         return 0.0, [Check("scores", False, f"No text was scored: {err}.", guarded)]
     noise, repeated = _checks.repeats(*scores)
     whole = scores[0]
     return noise, [
         repeated,
-        _tried("greedy", guarded, lambda: _checks.greedy(target, wrote, noise)),
+        _tried("greedy", guarded, lambda: _checks.greedy(target, wrote, after, noise)),
         _tried("chain rule", guarded, lambda: _checks.chain(target, texts, whole, noise)),
         _tried("token boundary", guarded, lambda: _checks.boundary(target, texts, whole, noise)),
-        _tried("sums", guarded, lambda: _checks.sums(target, wrote, noise)),
+        _tried("sums", guarded, lambda: _checks.sums(after, noise)),
     ]
 
 
