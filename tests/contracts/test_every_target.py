@@ -1,4 +1,7 @@
-"""What every target must do: found by discovery, so a new one without a builder here fails."""
+"""What every target must do: found by discovery, so a new one without a builder here fails.
+
+Targets of language models are held to a contract of their own, in `test_every_text_target`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ import pytest
 from keepmum import targets
 from keepmum.data import Records
 from keepmum.targets import LabelTarget, RegressionTarget, ScoreTarget, Target
+from keepmum.targets.handshake import Disbelieved
+from keepmum.targets.text import FillTarget, TextTarget
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
@@ -137,6 +142,8 @@ def _remembered(model):
 
 def _concrete(cls=Target):
     for below in cls.__subclasses__():
+        if below in (TextTarget, FillTarget, Disbelieved):
+            continue
         if below.__module__.startswith("keepmum.targets.") and not getattr(below, "__abstractmethods__", None):
             yield below.__name__
         yield from _concrete(below)

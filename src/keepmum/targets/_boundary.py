@@ -36,15 +36,14 @@ def joint(prefix: str, text: str, offsets: Offsets) -> Joint:
     """Prefix and text, tokenized together by a tokenizer that tells where its tokens stand.
 
     Some tokenizers leave white space out of a token's place, and give each part of a split character the whole of it:
-    a token therefore begins where the one before ended, or earlier.
+    a token therefore begins where the one before ended.
     """
     ids, places = offsets(prefix + text)
-    ends = np.array([end for _, end in places], dtype=np.intp)
-    begins = np.array([begin for begin, _ in places], dtype=np.intp)
-    begins = np.minimum(begins, np.concatenate([[0], ends[:-1]])) if len(ends) else begins
-    bounds = [*begins.tolist(), len(prefix) + len(text)]
+    ends = np.maximum.accumulate(np.array([end for _, end in places], dtype=np.intp))
+    bounds = [0, *ends[:-1].tolist(), len(prefix) + len(text)] if len(ends) else [0]
     pieces = tuple((prefix + text)[a:b] for a, b in pairwise(bounds))
-    return Joint(list(ids), int((ends <= len(prefix)).sum()) if text else len(ids), begins - len(prefix), pieces)
+    first = int((ends <= len(prefix)).sum()) if text else len(ids)
+    return Joint(list(ids), first, np.array(bounds[:-1], dtype=np.intp) - len(prefix), pieces)
 
 
 def joint_by_decoding(prefix: str, text: str, encode: Encode, decode: Decode) -> Joint:

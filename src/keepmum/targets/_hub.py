@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -28,13 +29,14 @@ def import_transformers() -> Any:
 
 @contextmanager
 def silent(transformers: Any) -> Iterator[None]:
-    """No progress bars and no advice on standard error while something is loaded or saved."""
+    """No progress bars, warnings and advice while something is loaded or saved."""
     talk = transformers.utils.logging
     level, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
     talk.set_verbosity_error()
     talk.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         talk.set_verbosity(level)
         if bars:
@@ -87,7 +89,7 @@ def load_folder(path: Path, kind: str, gguf_file: str | None = None, base: Path 
                 str(path), trust_remote_code=False, **weights, **options
             )
             tokenizer = transformers.AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, json.JSONDecodeError) as err:
+    except Exception as err:  # loaders raise what they like, Rust's among it
         first = (str(err).strip().splitlines() or ["no reason given"])[0][:300]
         raise TargetError(
             f"expected a language model that transformers can load in {path}, got {type(err).__name__}: {first}"
@@ -120,7 +122,8 @@ def _load_adapter(path: Path, kind: str, base: Path | None) -> tuple[Any, Any]:
         raise TargetError(f"expected the folder of the model that the adapter was trained on, got {below}: give base=…")
     model, tokenizer = load_folder(below, kind)
     try:
-        adapted = peft.PeftModel.from_pretrained(model, str(path), local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as err:
+        with silent(import_transformers()):
+            adapted = peft.PeftModel.from_pretrained(model, str(path), local_files_only=True)
+    except Exception as err:
         raise TargetError(f"expected a PEFT adapter that fits {below} in {path}, got {type(err).__name__}") from err
     return adapted.float().eval(), tokenizer

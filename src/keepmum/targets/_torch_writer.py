@@ -39,7 +39,7 @@ def write(
     if not tokens:
         return [[[] for _ in range(samples)] for _ in prompts]
     for prompt in prompts:
-        reader.check(len(prompt) + tokens - 1)
+        reader.check(len(prompt) + tokens - 1 if prompt else 0)
     for places in _alike([len(prompt) for prompt in prompts], samples * (tokens + max(map(len, prompts)))):
         made = _together(reader, [prompts[i] for i in places], np.stack([numbers[i] for i in places]), sampling, end)
         for row, place in enumerate(np.repeat(places, samples).tolist()):

@@ -111,7 +111,7 @@ def train_causal(
         config = transformers.GPT2Config(
             vocab_size=len(words), n_positions=settings.context, n_embd=settings.width, n_layer=settings.layers,
             n_head=settings.heads, bos_token_id=end, eos_token_id=end,
-            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, activation_function="gelu_pytorch_tanh",
         )  # fmt: skip
         return transformers.GPT2LMHeadModel(config)
 
