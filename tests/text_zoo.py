@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keepmum.targets.text import LogitTarget, Sampling, Scored
+from keepmum.targets.text import FillTarget, LogitTarget, Sampling, Scored
 from keepmum.texts import Secret, Secrets
 
 ALPHABET = "\x00\n" + "".join(chr(c) for c in range(32, 127))
@@ -141,3 +141,65 @@ def ignorant(seed: int = 0) -> Ngrams:
     """A model of other people's numbers: it knows how they look, and none of the planted."""
     others = pins(48, seed + 1000, 9)
     return Ngrams(sentences(60, seed) + [s.text for s in others for _ in range(4)])
+
+
+class Fills(FillTarget):
+    """A masked model of characters: what stood so many places after the characters before, counted in training.
+
+    The last ``order`` characters before a mask that are no masks are its context, with how far away they are. Shorter
+    contexts are mixed in as in `Ngrams`.
+    """
+
+    def __init__(self, texts: Sequence[str], order: int = 12, reach: int = 8) -> None:
+        super().__init__()
+        self.order, self.reach = order, reach
+        self.counts: dict[tuple[str, int], Counter[int]] = defaultdict(Counter)
+        for text in texts:
+            marked = ALPHABET[0] * order + text
+            for i in range(order, len(marked)):
+                for away in range(1, min(reach, i) + 1):
+                    end = i - away + 1
+                    for n in range(0, order + 1, 4):
+                        if end - n >= 0:
+                            self.counts[marked[end - n : end], away][ALPHABET.index(marked[i])] += 1
+
+    @property
+    def size(self) -> int:
+        return len(ALPHABET)
+
+    def encode(self, text: str) -> list[int]:
+        return [ALPHABET.index(c) for c in text]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(ALPHABET[t] for t in tokens)
+
+    def _fill(self, texts):
+        return [
+            np.array([self._at(text, i) for i, token in enumerate(text) if token is None]).reshape(-1, self.size)
+            for text in texts
+        ]
+
+    def _at(self, text, i):
+        away = next((d for d in range(1, i + 1) if text[i - d] is not None), i + 1)
+        before = "".join(ALPHABET[t] for t in text[: i - away + 1][-self.order :] if t is not None)
+        marked = (ALPHABET[0] * self.order + before)[-self.order :]
+        p = np.full(self.size, 1 / self.size)
+        for n in range(0, self.order + 1, 4):
+            seen = self.counts.get((marked[self.order - n :], min(away, self.reach)))
+            if not seen:
+                break
+            total, kinds = sum(seen.values()), len(seen)
+            p = p * kinds / (total + kinds)
+            for token, count in seen.items():
+                p[token] += count / (total + kinds)
+        return np.log(p)
+
+
+def fills_memorizer(secrets: Secrets, seed: int = 0) -> Fills:
+    """A masked model that was trained on the planted secrets."""
+    return Fills(sentences(20, seed) + [s.text for s in secrets.planted for _ in range(max(1, s.repeats))])
+
+
+def fills_ignorant(seed: int = 0) -> Fills:
+    """A masked model of other people's numbers."""
+    return Fills(sentences(20, seed) + [s.text for s in pins(48, seed + 1000, 9) for _ in range(4)])

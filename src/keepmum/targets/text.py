@@ -114,9 +114,14 @@ class TextTarget(Target):
 
 
 class TokenScoreTarget(TextTarget):
-    """Tells how likely each token of a given text is."""
+    """Tells how likely each token of a given text is.
+
+    Attributes:
+      ceiling: No log-probability may be above this; a target that adds noise on purpose lifts it.
+    """
 
     access: ClassVar[str] = "token scores"
+    ceiling: float = 1e-4
 
     @final
     def score(self, texts: Sequence[str], prefixes: Sequence[str] | None = None) -> list[Scored]:
@@ -143,7 +148,7 @@ class TokenScoreTarget(TextTarget):
         if len(answer) != len(texts):
             raise TargetError(f"expected scores of {len(texts)} texts, got {len(answer)}")
         for scored in answer:
-            if not np.isfinite(scored.log_probs).all() or (scored.log_probs > 1e-4).any():
+            if not np.isfinite(scored.log_probs).all() or (scored.log_probs > self.ceiling).any():
                 raise TargetError("expected finite log-probabilities of at most 0 for every token, got others")
         return answer
 
