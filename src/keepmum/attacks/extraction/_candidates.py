@@ -61,6 +61,13 @@ def bits(values: Floats, mine: int = 0) -> float:
     return float(np.log2(len(values)) - np.log2(rank))
 
 
+def standing(values: Floats, mine: int = 0) -> float:
+    """`bits`, and among equal ranks the lead over the best of the others: it moves the value by less than any rank."""
+    others = np.delete(values, mine)
+    lead = float(values[mine] - others.max()) if len(others) else 0.0
+    return bits(values, mine) + 0.5 / len(values) * float(np.tanh(lead / 10))
+
+
 def is_first(values: Floats, mine: int = 0) -> bool:
     """Whether one candidate is favored above all others; a tie is no win, and neither is being alone."""
     return len(values) > 1 and bool((np.delete(values, mine) < values[mine]).all())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.extraction._base import ExtractionAttack, Seen
-from keepmum.attacks.extraction._candidates import bits, candidates, is_first
+from keepmum.attacks.extraction._candidates import bits, candidates, is_first, standing
 from keepmum.errors import ConfigError
 from keepmum.targets.text import FillTarget
 from keepmum.texts import Secret
@@ -97,7 +97,7 @@ class MaskProbe(ExtractionAttack[FillTarget]):
         ahead, elsewhere = np.array([bits(v) for v in own]), np.array([bits(v) for v in swapped])
         texts = [target.decode(f) for f in filled] if filled is not None else [s.secret for s in secrets]
         return Seen(
-            scores=ahead,
+            scores=np.array([standing(v) for v in own]),
             extracted=out,
             evidence=tuple(text if hit else "" for text, hit in zip(texts, out, strict=True)),
             metrics={"bits": ahead, "bits_swapped": elsewhere, "association": ahead - elsewhere},

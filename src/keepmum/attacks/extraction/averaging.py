@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.extraction._base import Climb, ExtractionAttack, Seen
-from keepmum.attacks.extraction._candidates import bits, candidates, is_first
+from keepmum.attacks.extraction._candidates import bits, candidates, is_first, standing
 from keepmum.errors import ConfigError, NotApplicableError
 from keepmum.targets._tree import tree_scores
 from keepmum.targets.noisy_text import NoisyScores
@@ -76,14 +76,15 @@ class Averaging(ExtractionAttack[TokenScoreTarget]):
         options = self._options(secrets, ctx, together)
         times = self._times(target, fresh, sum(len(texts) for texts in options), ctx.queries_left)
         exposed, out = np.empty((len(secrets), len(times))), np.empty(len(secrets), dtype=bool)
+        scores = np.empty(len(secrets))
         for i, (secret, texts) in enumerate(zip(secrets, options, strict=True)):
             means = _means(target, secret, texts, times, fresh)
             exposed[i] = [bits(mean) for mean in means]
-            out[i] = is_first(means[-1])
+            scores[i], out[i] = standing(means[-1]), is_first(means[-1])
         cap = float(np.log2(max(len(texts) for texts in options)))
         efforts = np.array(times, dtype=np.float64)
         return Seen(
-            scores=exposed[:, -1],
+            scores=scores,
             extracted=out,
             evidence=tuple(s.secret if hit else "" for s, hit in zip(secrets, out, strict=True)),
             metrics={f"exposure_{t}": values for t, values in zip(times, exposed.T, strict=True)},

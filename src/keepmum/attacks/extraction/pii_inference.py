@@ -10,7 +10,7 @@ import numpy as np
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.extraction._base import ExtractionAttack, Seen
-from keepmum.attacks.extraction._candidates import bits, candidates, is_first
+from keepmum.attacks.extraction._candidates import bits, candidates, is_first, standing
 from keepmum.attacks.extraction._shared import answers_of
 from keepmum.errors import ConfigError
 from keepmum.targets.text import TokenScoreTarget
@@ -58,7 +58,7 @@ class PIIInference(ExtractionAttack[TokenScoreTarget]):
         best = [texts[int(v.argmax())] for texts, v in zip(options, each, strict=True)]
         out = np.array([is_first(v) for v in each])
         return Seen(
-            scores=ahead,
+            scores=np.array([standing(v) for v in each]),
             extracted=out,
             evidence=tuple(text if hit else "" for text, hit in zip(best, out, strict=True)),
             metrics={"bits": ahead},
