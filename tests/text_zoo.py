@@ -12,7 +12,7 @@ import numpy as np
 import zoo
 from keepmum.attacks.extraction import ExtractionAttack
 from keepmum.data import Split
-from keepmum.targets.text import GradientTextTarget, Sampling, Scored
+from keepmum.targets.text import FillTarget, GradientTextTarget, Sampling, Scored
 from keepmum.texts import Secret, Secrets, documents
 
 ALPHABET = "\x00\n" + "".join(chr(c) for c in range(32, 127))
@@ -168,6 +168,68 @@ def ignorant(seed: int = 0) -> Ngrams:
     return Ngrams(sentences(60, seed) + [s.text for s in others for _ in range(4)])
 
 
+class Fills(FillTarget):
+    """A masked model of characters: what stood so many places after the characters before, counted in training.
+
+    The last ``order`` characters before a mask that are no masks are its context, with how far away they are. Shorter
+    contexts are mixed in as in `Ngrams`.
+    """
+
+    def __init__(self, texts: Sequence[str], order: int = 12, reach: int = 8) -> None:
+        super().__init__()
+        self.order, self.reach = order, reach
+        self.counts: dict[tuple[str, int], Counter[int]] = defaultdict(Counter)
+        for text in texts:
+            marked = ALPHABET[0] * order + text
+            for i in range(order, len(marked)):
+                for away in range(1, min(reach, i) + 1):
+                    end = i - away + 1
+                    for n in range(0, order + 1, 4):
+                        if end - n >= 0:
+                            self.counts[marked[end - n : end], away][ALPHABET.index(marked[i])] += 1
+
+    @property
+    def size(self) -> int:
+        return len(ALPHABET)
+
+    def encode(self, text: str) -> list[int]:
+        return [ALPHABET.index(c) for c in text]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(ALPHABET[t] for t in tokens)
+
+    def _fill(self, texts):
+        return [
+            np.array([self._at(text, i) for i, token in enumerate(text) if token is None]).reshape(-1, self.size)
+            for text in texts
+        ]
+
+    def _at(self, text, i):
+        away = next((d for d in range(1, i + 1) if text[i - d] is not None), i + 1)
+        before = "".join(ALPHABET[t] for t in text[: i - away + 1][-self.order :] if t is not None)
+        marked = (ALPHABET[0] * self.order + before)[-self.order :]
+        p = np.full(self.size, 1 / self.size)
+        for n in range(0, self.order + 1, 4):
+            seen = self.counts.get((marked[self.order - n :], min(away, self.reach)))
+            if not seen:
+                break
+            total, kinds = sum(seen.values()), len(seen)
+            p = p * kinds / (total + kinds)
+            for token, count in seen.items():
+                p[token] += count / (total + kinds)
+        return np.log(p)
+
+
+def fills_memorizer(secrets: Secrets, seed: int = 0) -> Fills:
+    """A masked model that was trained on the planted secrets."""
+    return Fills(sentences(20, seed) + [s.text for s in secrets.planted for _ in range(max(1, s.repeats))])
+
+
+def fills_ignorant(seed: int = 0) -> Fills:
+    """A masked model of other people's numbers."""
+    return Fills(sentences(20, seed) + [s.text for s in pins(48, seed + 1000, 9) for _ in range(4)])
+
+
 @dataclass(frozen=True, eq=False)
 class Pair(zoo.Pair):
     """A language model with what it is asked about, a model like it that never saw the members, and the secrets."""
@@ -189,6 +251,10 @@ def ignorants(attack, seed: int = 0) -> tuple[Pair, ...]:
 def _pairs(attack, seed: int, *, knows: bool) -> Iterator[Pair]:
     if isinstance(attack, ExtractionAttack):
         secrets = pin_secrets(16, seed)
+        if issubclass(attack.needs, FillTarget):
+            masked = fills_memorizer(secrets, seed) if knows else fills_ignorant(seed)
+            yield Pair(masked, secrets.split, reference=fills_ignorant(seed + 50), secrets=secrets)
+            return
         model = memorizer(secrets, seed) if knows else ignorant(seed)
         yield Pair(model, secrets.split, reference=ignorant(seed + 50), secrets=secrets)
         return

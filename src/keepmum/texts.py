@@ -130,3 +130,27 @@ def are_documents(records: Records) -> bool:
     """Whether records are texts, one a row."""
     X = records.X
     return isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "OU" and isinstance(X[0], str)
+
+
+def masked(text: str, key: bytes) -> str:
+    """A text as reports may show it: its first character, its length, and a hash that only this run can make.
+
+    The same text has the same hash within a run, so that findings can be held together; without the key nobody can
+    try texts against it.
+
+    Args:
+      text: What is not to be read; white space around it is left out.
+      key: A key of the run, at least 16 random bytes.
+
+    Raises:
+      DataError: A key that is too short to keep anyone from guessing.
+    """
+    import hashlib
+    import hmac
+
+    if len(key) < 16:
+        raise DataError(f"expected a key of at least 16 random bytes, got {len(key)}")
+    bare = text.strip()
+    told = hmac.new(key, bare.encode(), hashlib.sha256).hexdigest()[:10]
+    count = f"{len(bare):,} character{'s' * (len(bare) != 1)}"
+    return f"{bare[:1]}… ({count}, #{told})" if len(bare) > 2 else f"… ({count}, #{told})"

@@ -14,6 +14,7 @@ _KEPT = re.compile(
     r"^(?:AKIA|ASIA|AGPA|AROA|AIDA|gh[pousr]_|github_pat_|glpat-|npm_|pypi-AgEIcHlwaS5vcmc|sk-proj-|sk-svcacct-"
     r"|sk-ant-[a-z0-9]{2,8}-|sk-|hf_|xox[abeprs]-|AIza|[sr]k_(?:live|test)_|SG\.|SK|AC)"
 )
+_BASE32 = ("AKIA", "ASIA", "AGPA", "AROA", "AIDA")
 
 
 def decoy(kind: str, like: str, rng: np.random.Generator) -> str:
@@ -38,6 +39,8 @@ def decoy(kind: str, like: str, rng: np.random.Generator) -> str:
         return _name(like, rng)
     kept = _KEPT.match(like) if kind == "key" else None
     start = kept.end() if kept else 0
+    if kept and kept.group() in _BASE32:
+        return like[:start] + "".join(rng.choice(list(_UPPER + "234567"), len(like) - start).tolist())
     return like[:start] + _anew(like[start:], rng)
 
 
@@ -88,7 +91,14 @@ def _name(like: str, rng: np.random.Generator) -> str:
     given, surnames = sorted(GIVEN), list(SURNAMES)
     words = like.split()
     titled = words[0].rstrip(".") in ("Mr", "Mrs", "Ms", "Dr", "Prof", "Herr", "Frau", "Mme", "Sr", "Sra")
-    made = [words[0]] if titled and len(words) > 1 else []
-    if len(words) - len(made) > 1:
-        made.append(str(rng.choice(given)))
-    return " ".join([*made, *(str(rng.choice(surnames)) for _ in range(max(1, len(words) - len(made))))])
+    made = [words[0]] if titled else []
+    first = len(words) - len(made) > 1
+    for word in words[len(made) :]:
+        if word[0].islower():  # of, from: "de la Cruz"
+            made.append(word)
+        elif word.endswith("."):
+            made.append(f"{rng.choice(list(_UPPER))}.")
+        else:
+            made.append(str(rng.choice(given if first else surnames)))
+            first = False
+    return " ".join(made)

@@ -119,10 +119,12 @@ class TokenScoreTarget(TextTarget):
     Attributes:
       context: Tokens that it can read at once, a beginning token included; None for any number, or where that is not
         known. Longer texts are refused, never cut.
+      ceiling: No log-probability may be above this; a target that adds noise on purpose lifts it.
     """
 
     access: ClassVar[str] = "token scores"
     context: int | None = None
+    ceiling: float = 1e-4
 
     @final
     def score(self, texts: Sequence[str], prefixes: Sequence[str] | None = None) -> list[Scored]:
@@ -149,7 +151,7 @@ class TokenScoreTarget(TextTarget):
         if len(answer) != len(texts):
             raise TargetError(f"expected scores of {len(texts)} texts, got {len(answer)}")
         for scored in answer:
-            if not np.isfinite(scored.log_probs).all() or (scored.log_probs > 1e-4).any():
+            if not np.isfinite(scored.log_probs).all() or (scored.log_probs > self.ceiling).any():
                 raise TargetError("expected finite log-probabilities of at most 0 for every token, got others")
         return answer
 

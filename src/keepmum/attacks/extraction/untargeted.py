@@ -1,0 +1,75 @@
+"""Untargeted extraction: what the model says of itself, held against its training documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from keepmum.attacks._base import Attack, Context
+from keepmum.attacks.extraction._documents import DocumentExtraction
+from keepmum.errors import ConfigError
+from keepmum.targets.text import PLAIN, Sampling, TextTarget
+
+
+@dataclass(frozen=True)
+class Untargeted(DocumentExtraction):
+    """Untargeted extraction.
+
+    The attacker looks for nothing in particular: they let the model talk, from nothing or from the first words of some
+    text, and search what it says. The owner has the training documents and can tell how much of it is theirs; the same
+    search among as many documents that the model never saw tells what is common property.
+
+    Attributes:
+      prompted: Begin with the first words of documents of both sides, instead of with nothing.
+      texts: Texts that are drawn.
+      tokens: Most tokens of each.
+      words: First words that are given.
+      sampling: How the model draws its tokens.
+
+    References:
+      Carlini et al. Extracting Training Data from Large Language Models. USENIX Security 2021, arXiv:2012.07805;
+      matched against the training data itself: Nasr et al. 2023, arXiv:2311.17035.
+    """
+
+    id: ClassVar[str] = "extraction/untargeted"
+    needs: ClassVar[type[TextTarget]] = TextTarget
+    references: ClassVar[tuple[str, ...]] = ("arXiv:2012.07805", "arXiv:2311.17035")
+
+    prompted: bool = False
+    texts: int = 200
+    tokens: int = 100
+    words: int = 8
+    sampling: Sampling = PLAIN
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.texts, self.tokens, self.words) < 1:
+            raise ConfigError(
+                f"expected texts, tokens and words of 1 or more, got {self.texts}, {self.tokens}, {self.words}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Id, with ``:prefixes`` where texts are begun with words of documents."""
+        return f"{self.id}:prefixes" if self.prompted else self.id
+
+    @classmethod
+    def variants(cls) -> tuple[Attack[Any], ...]:
+        """Texts that are begun."""
+        return (cls(prompted=True),)
+
+    def asks(self, target: TextTarget) -> int:
+        """The texts."""
+        return self.texts
+
+    def draw(self, target: TextTarget, texts: Sequence[str], ctx: Context) -> list[str]:
+        """Let the model talk; of texts that were begun only the continuation counts."""
+        if not self.prompted:
+            return target.generate([""], self.tokens, samples=self.texts, sampling=self.sampling, seed=ctx.seed)[0]
+        chosen = np.resize(ctx.rng.permutation(len(texts)), self.texts).tolist()
+        prompts = [" ".join(texts[i].split()[: self.words]) for i in chosen]
+        made = target.generate(prompts, self.tokens, sampling=self.sampling, seed=ctx.seed)
+        return [each[0] for each in made]
