@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from keepmum.attacks._base import Attack, Context, Ledger
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
+from keepmum.stats.exposure import Ranks
 from keepmum.targets._base import Target
 from keepmum.texts import COLUMNS, Secret, secrets_of
 
@@ -30,12 +31,15 @@ class Seen:
       evidence: What came out, for the closed folder alone: one text a secret, or nothing.
       metrics: More numbers about the planted and the twins, computed by the attack: name → ``(n,)`` values; their means
         are reported for both sides.
+      ranks: Where each secret stands among others that were drawn alike, where that was found out; ranks of the twins
+        that are not uniform say that no finding from them can be believed.
     """
 
     scores: NDArray[np.float64]
     extracted: NDArray[np.bool_]
     evidence: tuple[str, ...] = ()
     metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    ranks: Ranks | None = None
 
 
 @dataclass(frozen=True)
