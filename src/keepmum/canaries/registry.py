@@ -76,9 +76,8 @@ class Registry:
         """What an audit asks about."""
         kinds = [KINDS[name] for name in self.kinds]
         spaces = {kind.name: kind.space for kind in kinds}
-        return Secrets(
-            self.planted, self.twins, spaces, {kind.name: kind.alphabets for kind in kinds if kind.alphabets}
-        )
+        alphabets = {kind.name: kind.alphabets for kind in kinds if kind.alphabets}
+        return Secrets(self.planted, self.twins, spaces, alphabets, paired=True)
 
     def save(self, path: Path | str, *, anew: bool = True) -> None:
         """Write it whole, sealed, readable by its owner alone.

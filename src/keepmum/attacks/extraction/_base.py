@@ -14,6 +14,7 @@ from keepmum.attacks._base import Attack, Context, Ledger
 from keepmum.attacks.extraction._shared import answers_of
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
+from keepmum.stats.exposure import Ranks
 from keepmum.targets._base import Target
 from keepmum.texts import COLUMNS, Secret, secrets_of
 
@@ -58,6 +59,8 @@ class Seen:
         rules tell; None to take one guess among the secrets of its kind.
       beside: What another technique gets out of the same secrets, told beside: its name → ``(n,)`` flags.
       remark: One sentence about how the attack went, added to the explanation.
+      ranks: Where each secret stands among others that were drawn alike, where that was found out; ranks of the twins
+        that are not uniform say that no finding from them can be believed.
     """
 
     scores: NDArray[np.float64]
@@ -71,6 +74,7 @@ class Seen:
     chance: NDArray[np.float64] | None = None
     beside: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     remark: str = ""
+    ranks: Ranks | None = None
 
 
 @dataclass(frozen=True)
