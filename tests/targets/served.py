@@ -41,6 +41,7 @@ class Server:
     key: str = ""
     delay: float = 0.0
     context: int = 10_000
+    renamed: bool = False
     busy: list[dict[str, str]] = field(default_factory=list)
     raw: bytes | None = None
     asked: list[tuple[str, dict]] = field(default_factory=list)
@@ -81,6 +82,8 @@ class Server:
 
     def converse(self, body: dict) -> tuple[int, dict]:
         prompt = body["messages"][-1]["content"]
+        if self.renamed and "max_tokens" in body:
+            return 400, {"error": {"message": "'max_tokens' is not supported, use 'max_completion_tokens' instead."}}
         written = self.write(prompt, body)
         chosen: dict = {"index": 0, "message": {"role": "assistant", "content": written}, "finish_reason": "length"}
         if body.get("logprobs"):
@@ -106,7 +109,9 @@ class Server:
 
     def write(self, prompt: str, body: dict) -> str:
         sampling = Sampling(body.get("temperature", 1.0), body.get("top_k"), body.get("top_p", 1.0))
-        return self.model._generate([prompt], body.get("max_tokens", 16), 1, sampling, body.get("seed", 0))[0][0]
+        return self.model._generate(
+            [prompt], body.get("max_completion_tokens", body.get("max_tokens")), 1, sampling, body.get("seed", 0)
+        )[0][0]
 
     def top(self, context: str, k: int) -> dict[str, float]:
         logs = self.model.following(context)

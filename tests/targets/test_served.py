@@ -127,6 +127,13 @@ def test_what_is_said_to_a_model_that_chats() -> None:
         assert server.asked[-1][1]["messages"] == [{"role": "user", "content": "Go on: The {x}"}]
 
 
+def test_a_chat_whose_limit_is_called_otherwise() -> None:
+    with serving(KNOWS, completions=False, renamed=True) as server:
+        target = target_of(server)
+        assert target.generate(PREFIXES, 5, sampling=GREEDY) == [[text] for text in TEXTS]
+        assert server.asked[-1][1]["max_completion_tokens"] == 5
+
+
 def test_draws_are_distinct_and_repeat_with_the_seed() -> None:
     with serving(KNOWS) as server:
         target = target_of(server)

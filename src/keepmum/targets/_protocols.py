@@ -19,6 +19,7 @@ class Protocol(ABC):
 
     path: ClassVar[str]
     most: ClassVar[int]  # tokens that a server tells of at each place
+    limit: str = "max_tokens"
 
     @abstractmethod
     def prompt(self, text: str) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class Protocol(ABC):
         drawn = {} if sampling.top_k is None else {"top_k": sampling.top_k}
         return {
             **self.prompt(text),
-            "max_tokens": tokens,
+            self.limit: tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": seed,
@@ -74,11 +75,13 @@ class Chat(Protocol):
 
     Attributes:
       message: What the user says; ``{prompt}`` stands for the prompt.
+      limit: How the number of tokens is called; some servers take ``max_completion_tokens`` alone.
     """
 
     path = "/chat/completions"
     most = 20
     message: str = "{prompt}"
+    limit: str = "max_tokens"
 
     def prompt(self, text: str) -> dict[str, Any]:
         """One message of the user."""

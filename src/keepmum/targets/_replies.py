@@ -23,6 +23,7 @@ NO_MODEL = re.compile(
     re.IGNORECASE,
 )
 HIDDEN = "[key]"
+LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 class NoModelError(TargetError):
@@ -115,7 +116,7 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 def most(body: Mapping[str, Any], added: int) -> tuple[int, int]:
     """Tokens that a request can be charged for at most: a token has at least one byte."""
-    return sum(len(text.encode()) for text in texts_of(body)) + added, int(body.get("max_tokens", 0))
+    return sum(len(text.encode()) for text in texts_of(body)) + added, max(int(body.get(name, 0)) for name in LIMITS)
 
 
 def texts_of(body: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ by completions or by chat. The target's notes say which. For models that one own
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,11 @@ def connect(client: Client, chat: Chat | None = None) -> ServedText | ServedScor
         if told is not None:
             return ServedText(client, protocol, told, tuple(refused))
     if where != Completions.path:
-        protocol = chat or Chat()
+        protocol = chat = chat or Chat()
         told = _writes(client, protocol, refused)
+        if told is None and "max_completion_tokens" in refused[-1]:
+            protocol = replace(chat, limit="max_completion_tokens")
+            told = _writes(client, protocol, refused)
         if told is not None:
             return ServedText(client, protocol, told, tuple(refused))
     raise TargetError(f"expected completions or chat from {client.endpoint.url}, got neither: {refused[-1]}")
