@@ -10,8 +10,7 @@ from served import MODEL, serving
 
 import text_zoo
 from keepmum.errors import ConfigError, DataError, TargetError
-from keepmum.targets._protocols import Chat
-from keepmum.targets.openai import Client, Endpoint, Quota, ServedScores, ServedText, connect, from_url
+from keepmum.targets.openai import Chat, Client, Endpoint, Quota, ServedScores, ServedText, connect, from_url
 from keepmum.targets.text import GREEDY, PLAIN, Sampling, TokenScoreTarget
 
 SECRETS = text_zoo.pin_secrets(n=6, repeats=16)

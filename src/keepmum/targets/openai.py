@@ -22,7 +22,7 @@ from keepmum.targets._limits import Quota
 from keepmum.targets._protocols import Chat, Completions, Echo, PromptScores, Protocol, Way, likely
 from keepmum.targets.text import GREEDY, Sampling, Scored, TextTarget, TokenScoreTarget
 
-__all__ = ["Cassette", "Client", "Endpoint", "Quota", "ServedScores", "ServedText", "connect", "from_url"]
+__all__ = ["Cassette", "Chat", "Client", "Endpoint", "Quota", "ServedScores", "ServedText", "connect", "from_url"]
 
 PROBE = "The keeper of the old lighthouse wrote 1234 letters, and kept a copy of every one."
 """What a server is asked about to see what it gives."""
