@@ -34,6 +34,8 @@ class Server:
     logprobs: bool = True
     usage: bool = True
     shift: bool = False
+    tops: bool = True
+    noise: float = 0.0
     width: int = 1
     mark: str = ""
     moved: int = 0
@@ -48,6 +50,7 @@ class Server:
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     url: str = ""
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -131,7 +134,10 @@ class Server:
             places = self.model.encode(token)
             values.append(sum(float(self.model.following(context + token[:i])[p]) for i, p in enumerate(places)))
         tops: list = [{**self.top(c, k), t: v} for c, t, v in zip(contexts, tokens, values, strict=True)]
-        if self.width > 1:
+        if self.noise:
+            with self.lock:
+                values = [min(0.0, value + self.rng.normal(0, self.noise)) for value in values]
+        if self.width > 1 or not self.tops:
             tops = [None] * len(tops)
         if echo and not self.mark:
             values[0], tops[0] = None, None

@@ -174,7 +174,7 @@ class Echo(Way):
         return Told(
             tuple(tokens),
             tuple(values),
-            _likeliest(values, tops) if tops else None,
+            _likeliest(values, tops or []),
             tuple(int(offset) for offset in offsets) if offsets else None,
         )
 
@@ -210,10 +210,9 @@ def _readable(token: Any) -> str:
     return BROKEN if token.startswith("bytes:\\x") else token
 
 
-def _likeliest(values: list[float | None], tops: list[Mapping[str, float] | None]) -> tuple[bool, ...]:
-    """Whether no token was likelier than the text's own."""
-    return tuple(
-        value is not None and bool(top) and value >= max(top.values()) - 1e-9
-        for value, top in zip(values, tops, strict=False)
-        for top in [top or {}]
-    )
+def _likeliest(values: list[float | None], tops: list[Mapping[str, float] | None]) -> tuple[bool, ...] | None:
+    """Whether no token was likelier than the text's own; None where the likeliest is not told."""
+    if not tops or any(value is not None and not top for value, top in zip(values, tops, strict=False)):
+        return None
+    places = zip(values, tops, strict=False)
+    return tuple(value is not None and value >= max((top or {"": 0.0}).values()) - 1e-9 for value, top in places)
