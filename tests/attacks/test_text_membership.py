@@ -16,7 +16,7 @@ from keepmum.attacks import Context, attack_classes
 from keepmum.attacks.membership import text as family
 from keepmum.attacks.membership.text._base import TextMembershipAttack
 from keepmum.attacks.membership.text._windows import pieces, read
-from keepmum.attacks.membership.text.ngram_coverage import coverage, halved
+from keepmum.attacks.membership.text.ngram_coverage import coverage, ending, halved
 from keepmum.attacks.membership.text.text_combination import crossed
 from keepmum.attacks.membership.text.text_lira import likelihood_ratio
 from keepmum.attacks.membership.text.text_neighborhood import neighbor
@@ -341,6 +341,10 @@ def test_coverage_by_hand():
     assert halved("one two three four") == ("one two", " three four")
     assert halved("word") == ("", "word")
     assert halved("") == ("", "")
+    target = train(["abc"])
+    assert ending(target, "one two three", 8) == " three"
+    assert ending(target, "one two three", None) == "one two three"
+    assert ending(target, "abcdefgh", 3) == "gh"
 
 
 def test_neighbors_differ_in_a_few_words():
@@ -395,6 +399,10 @@ class Narrow(Open):
         assert all(len(p) + len(t) <= self.context for t, p in zip(texts, prefixes, strict=True))
         return super()._score(texts, prefixes)
 
+    def _generate(self, prompts, tokens, samples, sampling, seed):
+        assert all(0 < len(prompt) + tokens <= self.context for prompt in prompts)
+        return super()._generate(prompts, tokens, samples, sampling, seed)
+
     def _gradient_norms(self, texts):
         assert all(len(text) <= self.context for text in texts)
         return super()._gradient_norms(texts)
@@ -418,14 +426,14 @@ def test_windows_cover_a_text_once():
         assert len(scored.likeliest) == len(scored.spreads) == len(text)
 
 
-@pytest.mark.parametrize("attack", [a for a in QUICK if not isinstance(a, family.NgramCoverage)], ids=named)
+@pytest.mark.parametrize("attack", QUICK, ids=named)
 def test_long_texts_are_read_in_windows(attack):
     data = split(0)
     if isinstance(attack, family.TextLira):
         attack = replace(attack, trainer=lambda texts, seed: Narrow(texts, ORDER))
     ctx = Context(reference=Narrow(lines(N, 9), ORDER)).lend(attack.name)
     found = attack.run(Narrow(list(data.members.X), ORDER), data, ctx)
-    assert found.metrics["auc"].value > 0.6
+    assert found.metrics["auc"].value > (0.4 if isinstance(attack, family.NgramCoverage) else 0.6)
 
 
 def test_a_model_of_text_alone_serves_coverage_only():
