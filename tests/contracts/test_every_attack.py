@@ -8,11 +8,12 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+import document_zoo
 import zoo
 from keepmum.attacks import Context, attack_classes, default_attacks
 from keepmum.attacks.attribute import AttributeAttack, hide
 from keepmum.attacks.inversion._image import ImageInversion
-from keepmum.attacks.membership import MembershipAttack, ShadowAttack
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack, TextMembershipAttack
 from keepmum.errors import NotApplicableError
 from keepmum.findings import FAMILIES, Finding, Outcome
 from keepmum.targets import Target
@@ -25,6 +26,8 @@ def ready(attack):
     """The attack as it is held to the contract: told what is hidden, and brief where it searches."""
     if isinstance(attack, AttributeAttack):
         return attack.about(HIDDEN)
+    if isinstance(attack, TextMembershipAttack):
+        return document_zoo.brief(attack)
     return replace(attack, queries=min(attack.queries, BRIEF)) if isinstance(attack, ImageInversion) else attack
 
 
@@ -45,12 +48,16 @@ GAMES: dict[tuple[int, int], dict[str, object]] = {}
 
 
 def memorizers(attack) -> tuple[zoo.Pair, ...]:
+    if isinstance(attack, TextMembershipAttack):
+        return (document_zoo.played_on(attack, True),)
     if isinstance(attack, ImageInversion):
         return zoo.image_memorizers()
     return zoo.trait_memorizers() if isinstance(attack, AttributeAttack) else zoo.memorizers()
 
 
 def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
+    if isinstance(attack, TextMembershipAttack):
+        return (document_zoo.played_on(attack, False, seed),)
     if isinstance(attack, ImageInversion):
         return zoo.image_ignorants(seed)
     return zoo.trait_ignorants(seed) if isinstance(attack, AttributeAttack) else zoo.ignorants(seed)
@@ -59,7 +66,9 @@ def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
 def lent(attack, pair: zoo.Pair, seed: int = 0) -> Context:
     shadows = pair.shadows if isinstance(attack, ShadowAttack) else None
     games = GAMES.setdefault((id(pair), seed), {})
-    return Context(seed=seed, attack=attack.name, shadows=shadows, trainer=pair.trainer, games=games)
+    reference = getattr(pair, "reference", None)
+    lender = Context(seed=seed, shadows=shadows, trainer=pair.trainer, games=games, reference=reference)
+    return lender.lend(attack.name)
 
 
 def play(attack, pair: zoo.Pair, seed: int = 0) -> Finding | None:
@@ -102,9 +111,9 @@ def test_finds_a_model_that_memorized(attack):
 def test_silent_on_a_model_that_never_saw_the_members(attack):
     """At most 4 alarms of 20 seeds a model: more happens once in 400 if each has probability 5 %.
 
-    Searches for images take their time: at most 2 of 5, more happens once in 900.
+    Searches for images, and models of documents, take their time: at most 2 of 5, more happens once in 900.
     """
-    seeds, most = (5, 2) if isinstance(attack, ImageInversion) else (20, 4)
+    seeds, most = (5, 2) if isinstance(attack, (ImageInversion, TextMembershipAttack)) else (20, 4)
     for position in range(len(ignorants(attack))):
         findings = [play(attack, ignorants(attack, seed)[position], seed) for seed in range(seeds)]
         assert sum(f is not None and f.outcome is Outcome.LEAK for f in findings) <= most
