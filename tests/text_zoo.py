@@ -12,14 +12,14 @@ import numpy as np
 import zoo
 from keepmum.attacks.extraction import ExtractionAttack
 from keepmum.data import Split
-from keepmum.targets.text import FillTarget, GradientTextTarget, Sampling, Scored
+from keepmum.targets.text import FillTarget, LogitTarget, Sampling, Scored
 from keepmum.texts import Secret, Secrets, documents
 
 ALPHABET = "\x00\n" + "".join(chr(c) for c in range(32, 127))
 """Characters that are tokens; the first stands for a beginning."""
 
 
-class Ngrams(GradientTextTarget):
+class Ngrams(LogitTarget):
     """Characters given up to ``order`` characters before, by Witten and Bell's interpolation; order 1 sees no context.
 
     A model of order 8 that saw a secret once all but recites it; one that never saw it spreads out.
@@ -78,19 +78,6 @@ class Ngrams(GradientTextTarget):
             likeliest = mine >= rows.max(axis=1) if len(rows) else np.empty(0, dtype=bool)
             answers.append(Scored(tuple(text), np.arange(len(text)), mine, likeliest, mean, spread))
         return answers
-
-    def _gradient_norms(self, texts):
-        """With respect to the logits of each context, as if these were the parameters."""
-        norms = []
-        for text in texts:
-            slopes: dict[str, np.ndarray] = {}
-            for i, character in enumerate(text):
-                off = np.exp(self.following(text[:i])) / len(text)
-                off[self.places[character]] -= 1 / len(text)
-                key = text[max(0, i - self.order + 1) : i]
-                slopes[key] = slopes.get(key, 0) + off
-            norms.append(np.sqrt(sum(float((slope**2).sum()) for slope in slopes.values())))
-        return np.array(norms)
 
     def _next_log_probs(self, prefix, continuations):
         return np.array([self.following(self.decode([*prefix, *c])) for c in continuations])

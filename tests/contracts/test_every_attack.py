@@ -8,13 +8,14 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+import document_zoo
 import text_zoo
 import zoo
 from keepmum.attacks import Context, attack_classes, default_attacks
 from keepmum.attacks.attribute import AttributeAttack, hide
 from keepmum.attacks.extraction import ExtractionAttack
 from keepmum.attacks.inversion._image import ImageInversion
-from keepmum.attacks.membership import MembershipAttack, ShadowAttack, TextLira
+from keepmum.attacks.membership import MembershipAttack, ShadowAttack, TextMembershipAttack
 from keepmum.choices import Effort
 from keepmum.errors import NotApplicableError
 from keepmum.findings import FAMILIES, Finding, Outcome
@@ -29,8 +30,8 @@ def ready(attack):
     """The attack as it is held to the contract: told what is hidden, and brief where it searches."""
     if isinstance(attack, AttributeAttack):
         return attack.about(HIDDEN)
-    if isinstance(attack, TextLira):
-        return replace(attack, trainer=lambda texts, seed: text_zoo.Ngrams(list(texts) * 3))
+    if isinstance(attack, TextMembershipAttack):
+        return document_zoo.brief(attack)
     return replace(attack, queries=min(attack.queries, BRIEF)) if isinstance(attack, ImageInversion) else attack
 
 
@@ -55,6 +56,8 @@ def about_texts(attack) -> bool:
 
 
 def memorizers(attack) -> tuple[zoo.Pair, ...]:
+    if isinstance(attack, TextMembershipAttack):
+        return (document_zoo.played_on(attack, True),)
     if about_texts(attack):
         return text_zoo.memorizers(attack)
     if isinstance(attack, ImageInversion):
@@ -63,6 +66,8 @@ def memorizers(attack) -> tuple[zoo.Pair, ...]:
 
 
 def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
+    if isinstance(attack, TextMembershipAttack):
+        return (document_zoo.played_on(attack, False, seed),)
     if about_texts(attack):
         return text_zoo.ignorants(attack, seed)
     if isinstance(attack, ImageInversion):
@@ -72,9 +77,10 @@ def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
 
 def lent(attack, pair: zoo.Pair, seed: int = 0) -> Context:
     shadows = pair.shadows if isinstance(attack, ShadowAttack) else None
-    games = {} if about_texts(attack) else GAMES.setdefault((id(pair), seed), {})
-    told = {} if not about_texts(attack) else {"reference": pair.reference, "secrets": pair.secrets}
-    return Context(seed=seed, attack=attack.name, shadows=shadows, trainer=pair.trainer, games=games, **told)
+    games = GAMES.setdefault((id(pair), seed), {})
+    told = {"reference": getattr(pair, "reference", None), "secrets": getattr(pair, "secrets", None)}
+    lender = Context(seed=seed, shadows=shadows, trainer=pair.trainer, games=games, **told)
+    return lender.lend(attack.name)
 
 
 def play(attack, pair: zoo.Pair, seed: int = 0) -> Finding | None:
@@ -117,10 +123,9 @@ def test_finds_a_model_that_memorized(attack):
 def test_silent_on_a_model_that_never_saw_the_members(attack):
     """At most 4 alarms of 20 seeds a model: more happens once in 400 if each has probability 5 %.
 
-    Searches for images take their time: at most 2 of 5, more happens once in 900; attacks on texts too: 3 of 10, more
-    happens once in 1,000.
+    Searches for images, and models of texts, take their time: at most 2 of 5, more happens once in 900.
     """
-    seeds, most = (5, 2) if isinstance(attack, ImageInversion) else (10, 3) if about_texts(attack) else (20, 4)
+    seeds, most = (5, 2) if isinstance(attack, ImageInversion) or about_texts(attack) else (20, 4)
     for position in range(len(ignorants(attack))):
         findings = [play(attack, ignorants(attack, seed)[position], seed) for seed in range(seeds)]
         assert sum(f is not None and f.outcome is Outcome.LEAK for f in findings) <= most

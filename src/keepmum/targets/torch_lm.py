@@ -61,6 +61,7 @@ class TorchLM(GradientTextTarget):
     def __init__(self, module: Any, encode: Encode, decode: Decode, reading: Reading | None = None) -> None:
         super().__init__()
         self.reading = reading or Reading()
+        self.context = self.reading.context
         self._encode, self._decode = encode, decode
         self._reader = Reader(module, self.reading.context, self.reading.around)
         torch = import_torch()

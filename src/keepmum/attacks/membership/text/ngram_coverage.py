@@ -13,8 +13,9 @@ from keepmum.attacks._base import Context
 from keepmum.attacks.membership._base import Scores
 from keepmum.attacks.membership._query import QueryAttack
 from keepmum.attacks.membership.text._base import TextMembershipAttack
+from keepmum.attacks.membership.text._windows import SPARE, context_of
 from keepmum.errors import ConfigError
-from keepmum.targets.text import TextTarget
+from keepmum.targets.text import LogitTarget, TextTarget
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class NgramCoverage(TextMembershipAttack[TextTarget], QueryAttack[TextTarget]):
     The model is given the first half of a document and goes on with it several times. A document whose second half
     shares long pieces with what the model writes is called a member. No probabilities are needed.
 
-    The best continuation counts; continuations that are equally good are told apart by the mean over all of them.
+    Of a first half too long for the context its end is given. The best continuation counts; continuations that are
+    equally good are told apart by the mean over all of them.
 
     Attributes:
       samples: Continuations of each document.
@@ -61,16 +63,42 @@ class NgramCoverage(TextMembershipAttack[TextTarget], QueryAttack[TextTarget]):
 
     def rate(self, target: TextTarget, texts: list[str], ctx: Context) -> Scores:
         """Share of the second half's words that stand in a piece shared with the best continuation, 0 … 1."""
+        tokens, room = self._room(target)
         halves = [halved(text) for text in texts]
         asked = [place for place, (_, rest) in enumerate(halves) if len(words(rest)) >= self.length]
         seed = int(ctx.rng.integers(2**31))
-        made = target.generate([halves[place][0] for place in asked], self.tokens, samples=self.samples, seed=seed)
+        prompts = [ending(target, halves[place][0], room) for place in asked]
+        made = target.generate(prompts, tokens, samples=self.samples, seed=seed)
         scores = np.full(len(texts), np.nan)
         for place, continuations in zip(asked, made, strict=True):
             rest = words(halves[place][1])
             shares = [coverage(rest, words(text), self.length) for text in continuations]
             scores[place] = max(shares) + float(np.mean(shares)) / (2 * len(rest))
         return scores
+
+    def _room(self, target: TextTarget) -> tuple[int, int | None]:
+        """Tokens of a continuation, and tokens that are left for the prompt; at most half of the context each."""
+        limit = context_of(target)
+        if limit is None:
+            return self.tokens, None
+        tokens = max(1, min(self.tokens, (limit - SPARE) // 2))
+        return tokens, limit - SPARE - tokens
+
+
+def ending(target: TextTarget, prompt: str, room: int | None) -> str:
+    """As much of the end of a prompt as the model can read before it goes on, from white space on where there is some.
+
+    What stands right before the second half tells most about it.
+    """
+    if room is None or not isinstance(target, LogitTarget):
+        return prompt
+    parts = re.split(r"(?=(?<!\s)\s)", prompt)
+    while len(parts) > 1 and len(target.encode("".join(parts))) > room:
+        parts = parts[1:]
+    prompt = "".join(parts)
+    while len(target.encode(prompt)) > room:
+        prompt = prompt[(len(prompt) + 1) // 2 :]
+    return prompt
 
 
 def halved(text: str) -> tuple[str, str]:
