@@ -277,14 +277,14 @@ class TextSession:
             **self.source,
         }
 
-    def worklists(self, report: Report) -> Iterator[Worklist]:
+    def worklists(self, report: Report, key: bytes) -> Iterator[Worklist]:
         """What to do about each member that fares badly, game by game."""
         for part in self.parts:
             ids = {attack.name for attack in part.attacks}
             found = {f.id for f in report.findings if f.outcome in MEASURED and f.id in ids}
             ledger = {name: entry for name, entry in self.ledger.items() if name in found}
             if ledger and (part.secrets is not None or are_documents(part.split.members)):
-                yield worklist(part.name, part.split, ledger, self.settings.seed)
+                yield worklist(part.name, part.split, ledger, key)
 
     def reveal(self, folder: RunFolder) -> None:
         """Write what came out, in full, into a file of the closed folder that only its owner can read."""
@@ -296,8 +296,19 @@ class TextSession:
 
     def _write_worklist(self, report: Report, folder: RunFolder | None) -> None:
         if folder is not None:
-            for found in self.worklists(report):
+            for found in self.worklists(report, _mask_key(folder)):
                 write_whole(folder.path / "restricted" / f"worklist-{found.name}.csv", found.csv())
+
+
+def _mask_key(folder: RunFolder) -> bytes:
+    """The key of the run's masks: drawn once, and kept where only the owner reads."""
+    import secrets
+
+    path = folder.path / "restricted" / "mask.key"
+    if not path.exists():
+        write_whole(path, secrets.token_bytes(32))
+        path.chmod(0o600)
+    return path.read_bytes()
 
 
 def _unplayed(attack: Attack[Any], outcome: Outcome, reason: str) -> Finding:

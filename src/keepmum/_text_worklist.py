@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import hmac
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from keepmum.attacks._base import Ledger
 from keepmum.data import Split
-from keepmum.texts import are_documents, secrets_of
+from keepmum.texts import are_documents, masked, secrets_of
 
 FOUND, LIKELY = 0.99, 0.9
 """Shares of the non-members below a member's score from which it is called certain, or likely, to be known."""
@@ -61,29 +59,15 @@ class Worklist:
         return out.getvalue()
 
 
-def masked(text: str, key: bytes) -> str:
-    """A text as evidence that gives nothing away: its first character, its length, and a keyed hash.
-
-    Args:
-      text: The text.
-      key: Without it nobody can test a guess of the text against the hash.
-    """
-    plain = text.strip()
-    mark = hmac.new(key, plain.encode(), hashlib.sha256).hexdigest()[:8]
-    return f"{plain[:1]}… ({len(plain)} characters, #{mark})"
-
-
-def worklist(name: str, split: Split, ledger: Mapping[str, Ledger], seed: int, key: bytes = b"") -> Worklist:
+def worklist(name: str, split: Split, ledger: Mapping[str, Ledger], key: bytes) -> Worklist:
     """Everyone trained on, by how far the model knows them.
 
     Args:
       name: What the game is about.
       split: Who was trained on.
       ledger: Scores of the attacks that were measured.
-      seed: Names the run where there is no key.
-      key: Key of the masks.
+      key: Key of the masks: without it nobody can test a guess of a text against its mark.
     """
-    key = key or hashlib.sha256(f"keepmum {seed}".encode()).digest()
     members = split.members
     assert members.ids is not None
     place = {int(record): row for row, record in enumerate(members.ids.tolist())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from keepmum._asked import Settings, asked
 from keepmum._text_session import Part, Progress, TextSession
 from keepmum.attacks import Attack, choose
 from keepmum.attacks.extraction import ExtractionAttack
+from keepmum.choices import Effort
 from keepmum.data import Records, Split
 from keepmum.errors import ConfigError
 from keepmum.findings import Check
@@ -20,8 +22,11 @@ from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets.handshake import believed, handshake
 from keepmum.targets.text import FillTarget, TextTarget
-from keepmum.targets.text_coerce import as_text_target
+from keepmum.targets.text_function import as_text_target
 from keepmum.texts import Secrets, documents
+
+PROBES, LONGEST = 4, 300
+"""Texts of each game that the model never saw that a handshake asks about, and their characters at most."""
 
 
 def audit_text(
@@ -80,7 +85,7 @@ def audit_text(
     settings = asked(effort, (), seed=seed, prior=prior, max_queries=max_queries, seconds=seconds)
     target = as_text_target(model)
     split, sizes, overlap = _documents(members, nonmembers, population)
-    parts = _parts(target, split, overlap, secrets, _chosen(attacks, settings, target))
+    parts = _parts(split, overlap, secrets, _chosen(attacks, settings, target), None if attacks else settings.effort)
     progress = progress or (lambda done, total, what: None)
     progress(0, 0, "getting ready")
     before = target.queries
@@ -123,9 +128,15 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, targ
 
 
 def _parts(
-    target: Target, split: Split | None, overlap: Any, secrets: Secrets | None, attacks: list[Attack[Any]]
+    split: Split | None,
+    overlap: Any,
+    secrets: Secrets | None,
+    attacks: list[Attack[Any]],
+    effort: Effort | None,
 ) -> tuple[Part, ...]:
     """The games: documents, secrets, or both; each with the attacks that are about such.
+
+    Where an effort is told, only attacks that an audit of this effort plays by itself.
 
     Raises:
       ConfigError: Neither was given, or no attack is left for what was.
@@ -139,6 +150,8 @@ def _parts(
     if secrets is not None:
         mine = tuple(a for a in attacks if isinstance(a, ExtractionAttack))
         parts.append(Part("secrets", secrets.split, mine, None, secrets))
+    if effort is not None:
+        parts = [replace(p, attacks=tuple(a for a in p.attacks if a.fits(p.split.members, effort))) for p in parts]
     kept = tuple(part for part in parts if part.attacks)
     if not kept:
         raise ConfigError(f"the patterns leave no attack on {' or '.join(part.name for part in parts)}")
@@ -146,10 +159,13 @@ def _parts(
 
 
 def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
-    """The target as far as it can be believed, and what the handshake saw; masked models tell nothing to be held to."""
-    if not isinstance(target, TextTarget):
-        return target, {}
-    sides = [part.visible.nonmembers.X.tolist()[:8] for part in parts]
-    probes = [str(text) for side in sides for text in side]
+    """The target as far as it can be believed, and what the handshake saw."""
+    assert isinstance(target, (TextTarget, FillTarget))
+    sides = [part.visible.nonmembers.X.tolist()[:PROBES] for part in parts]
+    probes = [str(text)[:LONGEST] for side in sides for text in side]
     shaken = handshake(target, probes, seed)
-    return believed(target, shaken), {f"handshake_{check.name}": check for check in shaken.checks}
+    found = {}
+    for check in shaken.checks:
+        name = f"handshake_{check.name.replace(' ', '_')}"
+        found[name] = Check(name, check.passed, check.explanation)
+    return believed(target, shaken), found

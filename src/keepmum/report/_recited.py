@@ -129,16 +129,16 @@ def row(finding: Finding) -> Row:
 
 def steps(measured: Sequence[Finding], metric: str) -> Steps | None:
     """The table by repeats of one metric, or None where secrets all stood equally often or nothing has the metric."""
-    by_attack = {f: [s for s in f.slices if s.column == "repeats" and metric in s.metrics] for f in measured}
-    by_attack = {f: found for f, found in by_attack.items() if len(found) > 1}
+    by_attack = [(f, [s for s in f.slices if s.column == "repeats" and metric in s.metrics]) for f in measured]
+    by_attack = [(f, found) for f, found in by_attack if len(found) > 1]
     if not by_attack:
         return None
-    every = [part for found in by_attack.values() for part in found]
+    every = [part for _, found in by_attack for part in found]
     repeats = sorted({part.value for part in every}, key=lambda value: (len(value), value))
     counts = tuple(max(part.members for part in every if part.value == value) for value in repeats)
     rows = tuple(
         (f.id.split("/", 1)[1].replace("-", " "), _cells(found, repeats, metric), view.cell(f.control, metric))
-        for f, found in by_attack.items()
+        for f, found in by_attack
     )
     return Steps(metric, tuple(repeats), counts, rows)
 
