@@ -228,7 +228,7 @@ def test_success_against_queries_is_drawn_and_told_in_numbers(part, looked):
             shown = mark.metrics["identified"]
             interval = metric_interval("identified", shown).replace(" to ", "–")
             assert f"{metric_value('identified', shown)} {interval}" in text
-    assert text.count("208 queries") == 2 + 2
+    assert text.count("208 queries") == 2 + 2, "in the words of the picture, and below the end of each"
     assert text.count("own 0.900") == 4
     without = alone(replace(looked["inversion/gradient"], progress=()))
     assert "Success against queries" not in render(without)
