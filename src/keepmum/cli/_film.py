@@ -36,22 +36,23 @@ def film(made: Mapping[str, Pictures], place: Path) -> None:
     from PIL import Image
 
     asked = sorted({0, *(int(queries) for pictures in made.values() for queries in pictures.asked)})
-    end = next((f"more than {queries:,}" for queries in asked[-1:] if queries), "all")
-    frames = [_frame(made, f"{queries:,}", queries) for queries in asked] + [_frame(made, end, None)]
+    frames = [_frame(made, f"after {queries:,} queries for each person", queries) for queries in asked]
+    frames.append(_frame(made, "at the end of each search", None))
     first, *others = [Image.fromarray(frame) for frame in frames]
     stand = [FIRST, *[STEP] * (len(frames) - 2), LAST]
     first.save(place, format="GIF", save_all=True, append_images=others, duration=stand, loop=0, optimize=True)
 
 
 def shown(pictures: Pictures, queries: int | None) -> NDArray[Any]:
-    """Pictures ``(C, *shape)`` after so many queries: the start, one of the way, or the result, also if None.
+    """Pictures ``(C, *shape)`` after so many queries: none yet (gray), one of the way, or the result, also if None.
 
     A search has ended before the first number of queries of which nothing is kept.
     """
     if queries is None or (len(pictures.asked) and queries > pictures.asked[-1]):
         return pictures.results
     step = int(np.searchsorted(pictures.asked, queries, side="right")) - 1
-    return pictures.starts if step < 0 else pictures.ways[:, step]
+    blank = np.full_like(pictures.results, (pictures.low + pictures.high) / 2)
+    return blank if step < 0 else np.asarray(pictures.ways[:, step])
 
 
 def _frame(made: Mapping[str, Pictures], said: str, queries: int | None) -> NDArray[np.uint8]:
@@ -69,7 +70,7 @@ def _frame(made: Mapping[str, Pictures], said: str, queries: int | None) -> NDAr
         canvas[top : top + height, NAMES:] = row
     image = Image.fromarray(canvas)
     draw, font = ImageDraw.Draw(image), ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 13)
-    draw.text((NAMES, 5), f"queries for each person: {said}", fill=INK, font=font)
+    draw.text((NAMES, 5), said, fill=INK, font=font)
     for number, name in enumerate(rows):
         middle = HEAD + number * (height + GAP) + height // 2
         draw.text((NAMES - 8, middle), name, fill=INK, font=font, anchor="rm")

@@ -52,7 +52,7 @@ FRAMES = (
 
 WAY = (
     "After so many queries",
-    "the search under way, after so many queries for each class; a class of which there is none yet shows its start",
+    "the search under way, after so many queries for each class; gray where there is no picture of the class yet",
 )
 """What stands between start and result, and what it proves."""
 SHOWN = 4

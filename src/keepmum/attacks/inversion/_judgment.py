@@ -39,7 +39,7 @@ def _look(studio: Studio, pictures: Floats) -> _Seen:
     return _Seen(np.asarray(studio.recognized(pictures).all(axis=0)), studio.to_mean(pictures), nearest)
 
 
-def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons: bool) -> Resemblance:
+def judged(studio: Studio, pictures: Sequence[Picture], *, persons: bool) -> Resemblance:
     """Verdict, numbers and words about the pictures of an attack."""
     images = np.stack([picture.image for picture in pictures])
     seen = _look(studio, images)
@@ -68,7 +68,7 @@ def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons:
             "resemblance_to_class_mean": family.mean(seen.likeness, -1.0, 1.0),
             "prior_distance": family.median(distance),
             "prior_distance_of_images": Estimate(limit, limit, limit),
-            "attackers_own_score": family.mean(own, 0.0, 1.0),
+            "attackers_own_score": family.mean(np.array([picture.confidence for picture in pictures]), 0.0, 1.0),
             "people_per_class": _exactly(float(np.median(studio.records))),
         },
         baseline=_told(without[best]),

@@ -50,7 +50,7 @@ class Gallery:
       low: The darkest value of a pixel.
       high: The brightest.
       asked: ``(F,)`` queries a class after which there is a picture of the search under way.
-      ways: ``(C, F, *shape)`` these pictures; a class of which there is none yet shows its start.
+      ways: ``(C, F, *shape)`` these pictures; one color for a class of which there is none yet.
     """
 
     classes: NDArray[np.intp]
@@ -65,12 +65,12 @@ class Gallery:
     ways: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
 
 
-def film(pictures: Sequence[Picture], starts: Floats) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def film(pictures: Sequence[Picture], blank: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Queries ``(F,)`` and pictures ``(C, F, *shape)`` of searches under way, from their first picture to their end.
 
     Args:
       pictures: One a class.
-      starts: ``(C, *shape)`` shown of a class that has no other picture yet.
+      blank: Color of a class of which there is no picture yet.
     """
     first = min((picture.trace[0][0] for picture in pictures if picture.trace), default=0)
     end = max((picture.trace[-1][0] for picture in pictures if picture.trace), default=0)
@@ -78,9 +78,9 @@ def film(pictures: Sequence[Picture], starts: Floats) -> tuple[NDArray[np.intp],
     while (queries := round(10 ** (k / FILM))) < end:
         asked += [queries] if queries >= first else []
         k += 1
-    ways = np.empty((len(pictures), len(asked), *starts.shape[1:]), dtype=np.float32)
+    ways = np.full((len(pictures), len(asked), *pictures[0].image.shape), blank, dtype=np.float32)
     for row, picture in enumerate(pictures):
         for column, queries in enumerate(asked):
-            step = picture.after(queries)
-            ways[row, column] = starts[row] if step is None else step[1]
+            if (step := picture.after(queries)) is not None:
+                ways[row, column] = step[1]
     return np.array(asked, dtype=np.intp), ways

@@ -118,5 +118,5 @@ class Studio:
                 [self.images[getattr(m, side)[row]] for m, row in zip(self.chosen, found, strict=True)]
             )
         starts = np.stack([p.trace[0][2] if p.trace else p.image for p in pictures])
-        sides = nearest["members"], nearest["others"], self.best_sample
-        return Gallery(self.wanted, results, starts, *sides, self.prior.low, self.prior.high, *film(pictures, starts))
+        sides, low, high = (nearest["members"], nearest["others"], self.best_sample), self.prior.low, self.prior.high
+        return Gallery(self.wanted, results, starts, *sides, low, high, *film(pictures, (low + high) / 2))
