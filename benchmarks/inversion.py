@@ -21,7 +21,7 @@ from typing import Any
 from common import HOME, finish, machine, parser
 from write import goals, markdown
 
-PARTS = ("faces", "controls", "odd", "noise", "peers")
+PARTS = ("faces", "controls", "private", "odd", "noise", "peers")
 PAGE = HOME / "docs" / "benchmarks" / "inversion.md"
 INTRODUCTION = """\
 Written by `make pictures` (`python benchmarks/inversion.py --write`); do not edit by hand. Every figure that has a goal
