@@ -17,7 +17,7 @@ from keepmum.stats import Estimate
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PARTS = ("people", "faces", "controls", "private", "odd", "noise", "peers")
-NAMES = ("common", "write", "peers", "inversion", *(f"_inversion_{part}" for part in PARTS))
+NAMES = ("common", "write", "_page", "peers", "inversion", *(f"_inversion_{part}" for part in PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_a_missed_bar_stays_on_the_page(scripts):
         "bars": {"strong": {"value": 0.4, "goal": 0.5, "ok": False}},
         "tables": [{"title": "Seen", "head": ["a"], "rows": [], "note": ""}],
     }
-    text = scripts.inversion.page({"faces": result}, {"cores": 2})
+    text = scripts.inversion.BENCHMARK.page({"faces": result}, {"cores": 2})
     assert "0 of 1 figures reach their goal; missed: `strong`" in text
     assert "| `strong` | 0.4 | 0.5 | **no** |" in text
 
