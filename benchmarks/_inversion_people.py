@@ -12,8 +12,8 @@ import numpy as np
 
 from keepmum.attacks import Context
 from keepmum.attacks.inversion._image import ImageInversion
-from keepmum.attacks.inversion._pictures import Studio
 from keepmum.attacks.inversion._resemblance import ssim
+from keepmum.attacks.inversion._studio import Studio
 from keepmum.attacks.inversion.oracle import Oracle
 from keepmum.attacks.inversion.priors import PcaPrior
 from keepmum.data import Records, Split

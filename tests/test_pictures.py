@@ -17,6 +17,7 @@ from keepmum.attacks.inversion._base import NOTHING, Resemblance
 from keepmum.attacks.inversion._pictures import Gallery
 from keepmum.errors import ConfigError, DataError
 from keepmum.report._gallery import WARNING
+from keepmum.runs import RunFolder
 from keepmum.targets import LabelTarget
 
 DATA = zoo.album_split(3)
@@ -32,11 +33,14 @@ class Painter(InversionAttack[LabelTarget]):
     references: ClassVar[tuple[str, ...]] = ("nobody",)
 
     breaks: bool = False
+    films: bool = False
 
     def reconstruct(self, target, data, ctx) -> Resemblance:
         PLAYED.append(self.name)
         images = ctx.rng.random((5, 3, 8, 8))
-        ctx.pictures[self.name] = Gallery(np.array([2, 0, 1]), *images, -1.0, 1.0)
+        film = (np.array([10, 18, 32]), ctx.rng.random((3, 3, 8, 8))) if self.films else ()
+        ctx.pictures[self.name] = Gallery(np.array([2, 0, 1]), *images, -1.0, 1.0, *film)
+        ctx.seconds[self.name] = 1.23456
         if self.breaks:
             raise DataError("the brush broke")
         return Resemblance("Nobody can be seen.", 1.0, NOTHING)
@@ -87,15 +91,18 @@ def test_a_finished_audit_shows_them_when_asked_later(tmp_path):
     assert (tmp_path / "r" / "report.html").read_text(encoding="utf-8").count("data:image/png") == 15
 
 
-def test_pictures_are_kept_as_soon_as_the_attack_is_finished(tmp_path):
-    run(tmp_path / "whole")
+@pytest.mark.parametrize("films", [False, True])
+def test_pictures_are_kept_as_soon_as_the_attack_is_finished(tmp_path, films):
+    painter = (Painter(films=films),)
+    run(tmp_path / "whole", attacks=painter)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", progress=halt)
+        run(tmp_path / "cut", attacks=painter, progress=halt)
     closed = tmp_path / "cut" / "restricted"
     assert [file.name for file in closed.iterdir()] == ["inversion-painter.npz"]
     played = len(PLAYED)
-    run(tmp_path / "cut")
+    run(tmp_path / "cut", attacks=painter)
     assert len(PLAYED) == played
+    assert (b"After 32" in (closed / "gallery.html").read_bytes()) == films
     whole, cut = ((tmp_path / name / "restricted" / "gallery.html").read_bytes() for name in ("whole", "cut"))
     assert whole == cut
 
@@ -123,6 +130,12 @@ def test_events_of_other_attacks_stay_as_they_were(tmp_path):
     events = {event["finding"]["id"]: event for event in map(json.loads, lines)}
     assert events["inversion/painter"]["pictures"] is True
     assert "pictures" not in events["membership/loss"]
+
+
+def test_seconds_stand_beside_the_finding_and_in_no_report(tmp_path):
+    run(tmp_path / "r", attacks=(Painter(), "membership/loss"))
+    assert RunFolder(tmp_path / "r", "").seconds() == {"inversion/painter": 1.2346}
+    assert "1.234" not in (tmp_path / "r" / "report.json").read_text(encoding="utf-8")
 
 
 def test_pictures_in_a_report_need_a_folder():

@@ -52,6 +52,7 @@ class Session:
     fleet: Fleet = NONE_ASKED
     ledger: dict[str, Ledger] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     walls: tuple[Wall, ...] = ()
     resumed: int = 0
     before: int = 0
@@ -117,7 +118,8 @@ class Session:
                 finding = self._play(attack, ctx, time.monotonic() - began)
                 if folder is not None and finding.outcome not in (Outcome.SKIPPED, Outcome.ERROR):
                     scores, shown = self.ledger.get(attack.name), self._shown(finding)
-                    folder.finish(finding, scores, self._asked - before, shown)
+                    took = self.seconds.get(attack.name)
+                    folder.finish(finding, scores, self._asked - before, shown, took)
             findings.append(finding)
         exposed = self._exposure(folder)
         attributes = tuple(self._attribute(attack, ctx) for attack in self._one_for_each_attribute())
@@ -172,6 +174,7 @@ class Session:
             store=self.store,
             ledger=self.ledger,
             pictures=self.pictures,
+            seconds=self.seconds,
             trained_on=self.given,
         )
 

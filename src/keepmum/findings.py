@@ -82,6 +82,19 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What a search had after so many queries.
+
+    Attributes:
+      queries: Queries for each class at most.
+      metrics: Some of the finding's metrics at that time; the last mark's are those of the finding.
+    """
+
+    queries: int
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Finding:
     """One guessing game: the attack, its baseline and its control.
 
@@ -105,6 +118,7 @@ class Finding:
       subject: What was guessed, where an audit asks the same about several things: the hidden attribute.
       verdict: What kind of leakage it is, in the words of the family: ``record-level``, ``population-level``, ``nothing
         beyond imputation`` and the like; empty where nothing can be said.
+      progress: What a search had after so many queries, the fewest first; empty where nothing was searched for.
     """
 
     id: str
@@ -125,6 +139,7 @@ class Finding:
     references: tuple[str, ...] = ()
     subject: str = ""
     verdict: str = ""
+    progress: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "decibels: more is nearer.",
         "resemblance_to_class_mean": "Correlation of pictures with the mean image of their class, of people the model "
         "never saw. 0 is nothing in common, 1 the same.",
+        "diversity": "How different pictures of the same class are from search to search: 1 minus their correlation. 0 "
+        "is the same picture every time.",
         "prior_distance": "How far pictures are from what images of their kind look like. About 1 is usual.",
         "prior_distance_of_images": "How far real images are at most: pictures farther away are noise, no likenesses.",
         "duplicate_share": "Share of the members whose record also stands among the non-members.",

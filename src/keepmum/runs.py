@@ -12,7 +12,8 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,10 @@ class RunFolder:
                 f"cannot write the run folder {self.path} ({err.strerror}): choose another with out"
             ) from err
 
+    def seconds(self) -> dict[str, float]:
+        """How long the search for one class took, by the id of the attack, as far as attacks told."""
+        return {event["finding"]["id"]: float(event["seconds"]) for event in self._events() if "seconds" in event}
+
     def finished(self) -> dict[str, tuple[Finding, Ledger | None, int]]:
         """Attacks that were finished earlier, their scores, and the rows that they had the model asked about.
 
@@ -71,12 +76,7 @@ class RunFolder:
         from keepmum.report._json import finding as finding_from
 
         done: dict[str, tuple[Finding, Ledger | None, int]] = {}
-        events = self.path / "events.jsonl"
-        for line in events.read_text(encoding="utf-8").splitlines() if events.exists() else ():
-            try:
-                event = json.loads(line)
-            except json.JSONDecodeError:
-                continue
+        for event in self._events():
             finding = finding_from(event["finding"])
             scores = self._scores(finding.id) if event["scores"] else None
             if (event["scores"] and scores is None) or (event.get("pictures") and self.pictures(finding.id) is None):
@@ -84,8 +84,23 @@ class RunFolder:
             done[finding.id] = finding, scores, int(event.get("asked", 0))
         return done
 
-    def finish(self, finding: Finding, ledger: Ledger | None, asked: int = 0, pictures: Pictures | None = None) -> None:
-        """Keep one finished attack: scores or pictures first, then the event that says so and the rows asked about."""
+    def finish(
+        self,
+        finding: Finding,
+        ledger: Ledger | None,
+        asked: int = 0,
+        pictures: Pictures | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Keep one finished attack: scores or pictures first, then the event that says so.
+
+        Args:
+          finding: What it found.
+          ledger: The scores that it gave.
+          asked: Rows that it had the model asked about.
+          pictures: What it reconstructed.
+          seconds: How long the search for one class took; it stands here alone, since it differs from run to run.
+        """
         from keepmum.report._json import plain
 
         if ledger is not None:
@@ -96,13 +111,22 @@ class RunFolder:
         if pictures is not None:
             write_whole(self._file(finding.id), pictures.to_bytes())
         event = {"finding": plain(finding), "scores": ledger is not None, "asked": asked}
-        line = json.dumps({**event, **({} if pictures is None else {"pictures": True})}, sort_keys=True)
+        more: dict[str, Any] = {} if pictures is None else {"pictures": True}
+        more.update({} if seconds is None else {"seconds": round(seconds, 4)})
+        line = json.dumps({**event, **more}, sort_keys=True)
         events = self.path / "events.jsonl"
         cut_off = events.exists() and not events.read_bytes().endswith(b"\n")
         with events.open("a", encoding="utf-8") as file:
             file.write(("\n" if cut_off else "") + line + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        """What was finished, in this order; a line that was cut off is left out."""
+        events = self.path / "events.jsonl"
+        for line in events.read_text(encoding="utf-8").splitlines() if events.exists() else ():
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
     def pictures(self, attack: str) -> Pictures | None:
         """What an attack reconstructed, or None where nothing is kept that can be read."""

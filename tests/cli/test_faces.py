@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keepmum.cli import _faces
+from keepmum.cli import _faces, _film
 from keepmum.datasets import make_faces
+from keepmum.report._gallery import Pictures
 
 WAYS = ("white-box", "black-box", "label-only")
 
@@ -59,6 +62,9 @@ def test_one_line_an_attack_a_run_and_a_picture(keepmum, few: None, tmp_path: Pa
     }
     assert 10_000 < (folder / "faces.png").stat().st_size < 300_000
     assert f"Picture: {Path('faces') / 'faces.png'}" in out
+    assert f"Film: {Path('faces') / 'faces.gif'}" in out
+    assert all(re.search(r" queries, [\d.e-]+ s a picture: ", line) for line in lines)
+    assert 10_000 < (folder / "faces.gif").stat().st_size < 300_000
     assert (folder / "restricted" / "gallery.html").exists()
     assert stat.S_IMODE((folder / "restricted").stat().st_mode) == 0o700
 
@@ -68,7 +74,9 @@ def test_photos_of_real_people_stay_in_the_closed_folder(keepmum, few: None, tmp
     code, out, _ = keepmum("demo", "faces", "--data", "orl", "--effort", "quick", "--out", "faces", "--json", "-q")
     assert code == 0
     assert json.loads(out)["sample"]["members"] == 30
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")] == ["faces/restricted/faces.png"]
+    for name in ("png", "gif"):
+        written = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob(f"*.{name}")]
+        assert written == [f"faces/restricted/faces.{name}"]
 
 
 def test_without_torch_the_white_box_says_what_to_install(monkeypatch: pytest.MonkeyPatch, few: None) -> None:
@@ -93,3 +101,29 @@ def test_an_unknown_demo_is_one_line(keepmum) -> None:
     code, out, err = keepmum("demo", "cats")
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
+
+
+def test_a_film_shows_nothing_then_the_way_then_the_results(tmp_path: Path) -> None:
+    from PIL import Image
+
+    images, ways = np.random.default_rng(0).random((5, 2, 8, 6)), np.random.default_rng(1).random((2, 2, 8, 6))
+    slow = Pictures(np.arange(2), *images, 0.0, 1.0, np.array([10, 100]), ways)
+    quick = replace(slow, asked=np.array([1]), ways=ways[:, :1])
+    assert np.array_equal(_film.shown(slow, 9), np.full((2, 8, 6), 0.5))
+    assert np.array_equal(_film.shown(slow, 10), ways[:, 0])
+    assert np.array_equal(_film.shown(slow, 99), ways[:, 0])
+    assert np.array_equal(_film.shown(slow, 100), ways[:, 1])
+    for late in (_film.shown(slow, 101), _film.shown(slow, None), _film.shown(quick, 2)):
+        assert np.array_equal(late, slow.results)
+    _film.film({"slow": slow, "quick": quick}, tmp_path / "f.gif")
+    with Image.open(tmp_path / "f.gif") as gif:
+        assert gif.n_frames == 5
+        assert gif.info["loop"] == 0
+        frames = []
+        for number in range(gif.n_frames):
+            gif.seek(number)
+            frames.append(np.asarray(gif.convert("L")))
+    assert frames[0].shape == (_film.HEAD + 3 * (88 + _film.GAP), _film.NAMES + 2 * (66 + _film.GAP))
+    top = _film.HEAD + 88 + _film.GAP
+    assert np.array_equal(frames[0][_film.HEAD : top], frames[-1][_film.HEAD : top]), "who was trained on stays"
+    assert not np.array_equal(frames[0][top:], frames[-1][top:])

@@ -22,6 +22,7 @@ from keepmum.findings import (
     Exposure,
     Finding,
     HiddenAttribute,
+    Mark,
     Outcome,
     Played,
     Slice,
@@ -350,13 +351,20 @@ def drawn(technique, verdict, hits, likeness, distance) -> Finding:
         explanation=f"Pictures drawn by {technique} ({verdict}): recognized {100 * hits[0]:.0f} of 100 times.",
         references=("doi:10.1145/2810103.2813677",),
         verdict=verdict,
+        progress=tuple(mark(queries, hits[0] * share) for queries, share in ((10, 0.05), (100, 0.6), (208, 1.0))),
     )
 
 
-def pictures(rng: np.random.Generator, classes: int = 2, shape: tuple[int, ...] = (12, 10)) -> Pictures:
-    """What an attack left behind."""
-    images = rng.random((5, classes, *shape))
-    return Pictures(np.arange(classes), *images, 0.0, 1.0)
+def mark(queries: int, share: float) -> Mark:
+    """What a search had after so many queries."""
+    own = {} if queries == 10 else {"attackers_own_score": near(0.9, 0.05)}
+    return Mark(queries, {"identified": near(share, 0.15), "resemblance_to_class_mean": near(share, 0.03), **own})
+
+
+def pictures(rng: np.random.Generator, classes: int = 2, shape: tuple[int, ...] = (12, 10), steps: int = 0) -> Pictures:
+    """What an attack left behind; with so many pictures along the way."""
+    images, ways = rng.random((5, classes, *shape)), rng.random((classes, steps, *shape))
+    return Pictures(np.arange(classes), *images, 0.0, 1.0, 10 * np.arange(1, steps + 1), ways)
 
 
 @cache

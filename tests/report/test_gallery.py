@@ -13,7 +13,10 @@ from keepmum.findings import Finding, Outcome
 from keepmum.report._gallery import (
     FRAMES,
     LARGEST,
+    OPTIONAL,
+    SHOWN,
     WARNING,
+    WAY,
     Pictures,
     correlation,
     data_uri,
@@ -70,11 +73,14 @@ def test_large_pictures_are_thinned():
 
 
 def test_what_is_stored_comes_back_and_runs_no_code(sample):
-    kept = sample.pictures(np.random.default_rng(1), classes=3, shape=(4, 5, 3))
+    kept = sample.pictures(np.random.default_rng(1), classes=3, shape=(4, 5, 3), steps=7)
     back = Pictures.from_bytes(kept.to_bytes())
-    for name, _, _ in FRAMES:
+    for name in (*(name for name, _, _ in FRAMES), *OPTIONAL):
         assert np.array_equal(getattr(back, name), getattr(kept, name))
     assert (back.low, back.high, back.classes.tolist()) == (0.0, 1.0, [0, 1, 2])
+    old = io.BytesIO()
+    np.savez(old, **{name: value for name, value in vars(kept).items() if name not in OPTIONAL})
+    assert Pictures.from_bytes(old.getvalue()).asked.shape == (0,)
     content = io.BytesIO()
     np.savez(content, classes=np.array([object()], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
@@ -104,6 +110,28 @@ def test_the_gallery_shows_each_picture_with_what_it_is(sample):
     assert "ann <3" not in html
     first = re.search(r'src="data:image/png;base64,([^"]+)"', html)
     assert read(base64.b64decode(first[1])).shape == (12, 10)
+
+
+def test_the_search_is_shown_under_way_between_start_and_result(sample):
+    kept = sample.pictures(np.random.default_rng(2), steps=9)
+    hung = wall(sample.looked()["inversion/gradient"], kept, ["ann <3", "bob"])
+    html = render_gallery([hung])
+    first = html[html.index("Class ann") : html.index("Class bob")]
+    said = re.findall(r"<figcaption>(After [^<]+|Start|Result|Nearest trained on)<", first)
+    assert said == ["Start", "After 30", "After 50", "After 70", "After 90", "Result", "Nearest trained on"]
+    assert first.count('class="way"') == SHOWN == 4
+    assert WAY[1] in html
+    sources = re.findall(r'src="(data:image/png;base64,[^"]+)"', first)
+    assert sources[2] == data_uri(pixels(kept.ways[0, 4], 0.0, 1.0))
+    likeness = re.search(r"After 50<small>([^<]+)", first)[1]
+    assert likeness == f"{correlation(kept.ways[0, 4], kept.results[0]):.2f}"
+    assert "<figcaption>Result</figcaption>" in first, "which is like itself, as nobody needs to be told"
+
+
+def test_without_a_way_none_is_spoken_of(sample):
+    html = render_gallery(sample.walls())
+    assert WAY[0] not in html
+    assert 'class="way"' not in html
 
 
 def test_pages_load_nothing_and_pictures_only_where_there_are_some(sample):

@@ -78,7 +78,7 @@ def test_one_line_with_the_fields_that_are_promised(leaky):
     assert list(first) == [
         *("id", "family", "outcome", "access", "queries", "metrics", "baseline", "control", "refused"),
         *("p_value", "adjusted_p_value", "explanation", "reason", "slices", "curve", "references"),
-        *("subject", "verdict"),
+        *("subject", "verdict", "progress"),
     ]
     assert set(first["metrics"]["auc"]) == {"value", "low", "high", "confidence"}
     assert first["metrics"]["epsilon_lower_bound"]["high"] is None

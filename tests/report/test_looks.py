@@ -11,14 +11,14 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from keepmum.findings import IDENTITY_LEVEL, NOTHING_BEYOND_PRIOR, RECORD_LEVEL, Finding, Outcome
+from keepmum.findings import IDENTITY_LEVEL, NOTHING_BEYOND_PRIOR, RECORD_LEVEL, Finding, Mark, Outcome
 from keepmum.policy import METRICS, decide
-from keepmum.report import Report, _looks
+from keepmum.report import Report, _looks, _success
 from keepmum.report._html import card, render, render_comparison
 from keepmum.report._json import dumps, loads, schema
 from keepmum.report._markdown import markdown
 from keepmum.report._text import print_report
-from keepmum.report._words import VERDICTS, metric_label, metric_text
+from keepmum.report._words import VERDICTS, metric_interval, metric_label, metric_text, metric_value
 from keepmum.stats import Estimate
 
 HOSTILE = "<script>alert(1)</script>"
@@ -218,3 +218,35 @@ def test_the_gate_knows_every_metric_of_an_inversion(looked):
     named = {name for f in looked.findings if f.family == "inversion" for name in f.metrics}
     assert named <= set(METRICS)
     assert not decide(looked, "default")
+
+
+def test_success_against_queries_is_drawn_and_told_in_numbers(part, looked):
+    text = plain(part[part.index("Success against queries") : part.index("<h3>Profiles")])
+    assert "gradient (gradients): 3.6 % after 10, 43.2 % after 100, 72.0 % after 208 queries for each class." in text
+    for name in ("inversion/gradient", "inversion/nes"):
+        for mark in looked[name].progress:
+            shown = mark.metrics["identified"]
+            interval = metric_interval("identified", shown).replace(" to ", "–")
+            assert f"{metric_value('identified', shown)} {interval}" in text
+    assert text.count("208 queries") == 2 + 2, "in the words of the picture, and below the end of each"
+    assert text.count("own 0.900") == 4
+    without = alone(replace(looked["inversion/gradient"], progress=()))
+    assert "Success against queries" not in render(without)
+
+
+def test_the_most_successful_search_of_each_access_comes_first(looked):
+    base = looked["inversion/gradient"]
+    made = [("a", "scores", 0.2), ("b", "scores", 0.9), ("c", "label-only", 0.5), ("d", "gradients", 0.1)]
+    found = [
+        replace(base, id=f"inversion/{name}", access=access, progress=(Mark(50, {"identified": Estimate(v, v, v)}),))
+        for name, access, v in made
+    ]
+    missing = Finding("inversion/e", "inversion", Outcome.NOT_APPLICABLE)
+    ordered = _success.searches([*found, missing, replace(base, progress=())])
+    assert [f.id[-1] for f in ordered] == ["d", "b", "c", "a"]
+    assert _success.without(found) == base.baseline["identified"].value
+    assert _success.without([replace(f, baseline={}) for f in found]) is None
+    table = _success.table([*ordered, base])
+    assert table.marks == (10, 100)
+    assert [bool(cell.value) for cell in table.rows[0].cells] == [False, False, True]
+    assert table.rows[-1].end == 208

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from keepmum.findings import Outcome
 from keepmum.report import Report, plots
-from keepmum.report._svg import PAGE, histogram_svg, rates_svg, roc_svg
+from keepmum.report._svg import PAGE, histogram_svg, progress_svg, rates_svg, roc_svg
 
 
 def test_overview_is_a_figure_with_the_curves_and_the_intervals(leaky):
@@ -89,3 +89,21 @@ def test_a_report_without_curves_has_no_pictures():
     empty = Report(Outcome.INCONCLUSIVE, "", (), {}, {})
     assert roc_svg(empty) == rates_svg(empty) == ""
     assert len(empty.plot().axes) == 2
+
+
+def test_searches_are_drawn_by_queries_with_what_no_search_reaches(sample):
+    looked = sample.looked()
+    axes = looked.plot().axes[-1]
+    assert axes.get_xscale() == "log"
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["nes (gradients)", "gradient (gradients)", "best without a search"]
+    drawn = {line.get_label(): line for line in axes.get_lines()}
+    shares = [mark.metrics["identified"].value for mark in looked["inversion/nes"].progress]
+    assert list(drawn["nes (gradients)"].get_ydata()) == shares
+    assert set(drawn["best without a search"].get_ydata()) == {0.28}
+    picture = progress_svg(looked)
+    ElementTree.fromstring(str(picture))
+    assert "72.0 % after 208" in picture
+    assert not re.search(r"#a0000\d", picture)
+    assert progress_svg(replace(looked, findings=())) == ""
+    assert len(looked.plot().axes) == 3

@@ -60,6 +60,8 @@ class Context:
       ledger: Where attacks leave the scores that they gave: id of the attack → `Ledger`.
       games: What attacks share that play the same game: of one hidden attribute, by its name; of pictures.
       pictures: Where attacks leave what they reconstructed, for the closed folder: id of the attack → pictures.
+      seconds: Where attacks leave how long the search for one class took: id of the attack → seconds. It differs from
+        run to run, so it is no part of a report.
       remarks: Where attacks leave what is to be said beside their numbers: id of the attack → one sentence.
       trained_on: Everyone whom the target was trained on, as given: copies, and people whom the audit leaves out,
         included; None where these are the members.
@@ -81,6 +83,7 @@ class Context:
     ledger: dict[str, Ledger] = field(default_factory=dict)
     games: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     trained_on: Records | None = None
 

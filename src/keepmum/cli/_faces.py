@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keepmum.cli._app import Exit, command
+from keepmum.cli._film import film
 from keepmum.cli._inputs import Case, cores
 from keepmum.cli._terminal import Terminal
 from keepmum.cli.audit import measure
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from keepmum.data import Records
     from keepmum.findings import Finding
-    from keepmum.report import Report
+    from keepmum.runs import RunFolder
     from keepmum.settings import EffortSettings
 
 SOURCES = {
@@ -57,6 +58,8 @@ def demo_faces(data: str, folder: Path, how: EffortSettings, terminal: Terminal)
     Raises:
       MissingExtraError: The photos come with a package that is not installed.
     """
+    from keepmum.runs import RunFolder
+
     with cores(how):
         terminal.say(f"Training a recognizer of {PRIVATE} persons, {PHOTOS} photos each ({SOURCES[data]}) …")
         faces = train(data, how.seed)
@@ -72,10 +75,12 @@ def demo_faces(data: str, folder: Path, how: EffortSettings, terminal: Terminal)
         source = {"command": command(), "data": SOURCES[data], "model": "face recognizer"}
         case = Case(target, faces.members, faces.heldout, faces.public, source, {**options, "shadows": 0})
         report = measure(case, folder, terminal)
+    kept = RunFolder(folder, "")
+    took = kept.seconds()
     for way, attack in attacks.items():
         finding = report[attack.name]
-        terminal.show(line(way, finding, lacking if finding.access == "gradients" else ""))
-    _pictures(report, attacks, folder, data, terminal)
+        terminal.show(line(way, finding, lacking if finding.access == "gradients" else "", took.get(attack.name)))
+    _pictures(kept, attacks, data, terminal)
     terminal.show(f"Report: {folder / 'report.html'}", whole=True)
     if terminal.options.json:
         terminal.data(report.to_json())
@@ -154,31 +159,32 @@ def _module(model: Any) -> Any:
     return torch.nn.Sequential(*layers[:-1])
 
 
-def line(way: str, finding: Finding, lacking: str = "") -> str:
-    """What came of an attack, in one line."""
+def line(way: str, finding: Finding, lacking: str = "", seconds: float | None = None) -> str:
+    """What came of an attack, in one line; with how long the search for one picture took, if that is known."""
     if "identified" not in finding.metrics:
         outcome = finding.outcome.value.replace("_", " ")
         return f"{way}: {outcome}: {lacking or finding.reason}"
     found, without = (side["identified"].value for side in (finding.metrics, finding.baseline))
     asked = f"{finding.id.split('/')[1]}, {finding.queries:,} queries"
+    asked += "" if seconds is None else f", {seconds:.2g} s a picture"
     return (
         f"{way}: {asked}: {finding.verdict}; recognizers that never saw the training photos name {found:.0%} of the "
         f"pictures right, {without:.0%} of the best without a search"
     )
 
 
-def _pictures(report: Report, attacks: dict[str, Any], folder: Path, data: str, terminal: Terminal) -> None:
+def _pictures(kept: RunFolder, attacks: dict[str, Any], data: str, terminal: Terminal) -> None:
     """Put what was drawn side by side: faces of nobody beside the report, those of real people in the closed folder."""
-    from keepmum.runs import RunFolder
-
-    kept = RunFolder(folder, "")
     shown = {way: kept.pictures(attack.name) for way, attack in attacks.items()}
     made = {way: pictures for way, pictures in shown.items() if pictures is not None}
     if not made:
         return
-    place = folder / "restricted" / "faces.png" if data == "orl" else folder / "faces.png"
-    draw(made, place)
-    terminal.show(f"Picture: {place}", whole=True)
+    folder = kept.path
+    place = folder / "restricted" if data == "orl" else folder
+    draw(made, place / "faces.png")
+    film(made, place / "faces.gif")
+    terminal.show(f"Picture: {place / 'faces.png'}", whole=True)
+    terminal.show(f"Film: {place / 'faces.gif'}", whole=True)
     terminal.show(f"Gallery: {folder / 'restricted' / 'gallery.html'}", whole=True)
 
 

@@ -7,7 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from keepmum.findings import Finding
 
 LARGEST = 160
 """Pixels of a side that are shown at most: larger pictures are thinned, or a page of many would not open."""
+
+OPTIONAL = frozenset({"asked", "ways"})
+"""What not everyone leaves who makes pictures."""
 
 WARNING = (
     "This page shows the people of the data themselves, trained on and held out, and what attacks drew of them. Guard "
@@ -47,6 +50,14 @@ FRAMES = (
 )
 """Pictures of a row: where they are kept, what they are called, and what they prove."""
 
+WAY = (
+    "After so many queries",
+    "the search under way, after so many queries for each class; gray where there is no picture of the class yet",
+)
+"""What stands between start and result, and what it proves."""
+SHOWN = 4
+"""Pictures of the search under way that a row shows; more are kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
@@ -61,6 +72,8 @@ class Pictures:
       controls: ``(C, *shape)`` best pictures without a search.
       low: The darkest value of a pixel.
       high: The brightest.
+      asked: ``(F,)`` queries a class after which there is a picture of the search under way.
+      ways: ``(C, F, *shape)`` these pictures.
     """
 
     classes: NDArray[Any]
@@ -71,11 +84,14 @@ class Pictures:
     controls: NDArray[Any]
     low: float
     high: float
+    asked: NDArray[Any] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    ways: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
 
     @classmethod
     def of(cls, gallery: Any) -> Pictures:
-        """What an attack left: anything with the same attributes."""
-        return cls(**{part.name: getattr(gallery, part.name) for part in fields(cls)})
+        """What an attack left: anything with the same attributes; pictures of the way may be missing."""
+        there = [part.name for part in fields(cls) if part.name not in OPTIONAL or hasattr(gallery, part.name)]
+        return cls(**{name: getattr(gallery, name) for name in there})
 
     def to_bytes(self) -> bytes:
         """The content of an ``.npz`` file."""
@@ -93,7 +109,8 @@ class Pictures:
           KeyError: An array is missing.
         """
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            found = {part.name: stored[part.name] for part in fields(cls)}
+            there = [part.name for part in fields(cls) if part.name not in OPTIONAL or part.name in stored]
+            found = {name: stored[name] for name in there}
         return cls(**{**found, "low": float(found["low"]), "high": float(found["high"])})
 
 
@@ -106,12 +123,14 @@ class Frame:
       source: Its PNG as a data URI.
       text: What stands in for it where it cannot be seen.
       likeness: Its correlation with the result, or nothing.
+      way: Whether it is of a search under way.
     """
 
     title: str
     source: str
     text: str
     likeness: str = ""
+    way: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,11 +139,16 @@ class Wall:
 
     Attributes:
       finding: What the attack found.
-      rows: Name of the class, and its pictures in the order of `FRAMES`.
+      rows: Name of the class, and its pictures in the order of `FRAMES`, those of the way after the start.
     """
 
     finding: Finding
     rows: tuple[tuple[str, tuple[Frame, ...]], ...]
+
+    @property
+    def ways(self) -> bool:
+        """Whether the search is shown under way."""
+        return any(frame.way for _, frames in self.rows for frame in frames)
 
 
 def wall(finding: Finding, pictures: Pictures, labels: Sequence[Any] | NDArray[Any]) -> Wall:
@@ -137,15 +161,29 @@ def wall(finding: Finding, pictures: Pictures, labels: Sequence[Any] | NDArray[A
     """
     rows = []
     for row, place in enumerate(pictures.classes):
-        label, made = str(labels[int(place)]), pictures.results[row]
-        frames = []
-        for name, title, _ in FRAMES:
-            image = getattr(pictures, name)[row]
-            source = data_uri(pixels(image, pictures.low, pictures.high))
-            like = "" if name == "results" else f"{correlation(image, made):.2f}"
-            frames.append(Frame(title, source, f"{title}, class {label}", like))
-        rows.append((label, tuple(frames)))
+        label = str(labels[int(place)])
+        start, *others = [(title, getattr(pictures, name)[row]) for name, title, _ in FRAMES]
+        way = [(f"After {pictures.asked[step]:,}", pictures.ways[row][step]) for step in steps(len(pictures.asked))]
+        made = pictures.results[row]
+        hung = [(*start, False), *((*step, True) for step in way), *((*other, False) for other in others)]
+        frames = tuple(_frame(title, image, label, made, pictures, way=under) for title, image, under in hung)
+        rows.append((label, frames))
     return Wall(finding, tuple(rows))
+
+
+def _frame(title: str, image: NDArray[Any], label: str, made: NDArray[Any], pictures: Pictures, *, way: bool) -> Frame:
+    like = "" if title == "Result" else f"{correlation(image, made):.2f}"
+    return Frame(title, data_uri(pixels(image, pictures.low, pictures.high)), f"{title}, class {label}", like, way)
+
+
+def steps(count: int, shown: int = SHOWN) -> list[int]:
+    """Which pictures of the way are shown: evenly spaced, the last among them, not the first, which is like the start.
+
+    >>> steps(13), steps(3), steps(1), steps(0)
+    ([3, 6, 9, 12], [1, 2], [], [])
+    """
+    last = count - 1
+    return sorted({round(last * (step + 1) / shown) for step in range(shown)} - {0}) if last > 0 else []
 
 
 def correlation(one: NDArray[Any], other: NDArray[Any]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from keepmum.report import _gallery, _hidden, _looks, _svg, _view, plots
+from keepmum.report import _gallery, _hidden, _looks, _success, _svg, _view, plots
 from keepmum.report import _words as words
 from keepmum.report._gallery import Wall
 from keepmum.report._report import Report
@@ -38,6 +38,8 @@ def render(report: Report, walls: Sequence[Wall] = ()) -> str:
         histograms=histograms,
         hidden=_hidden.parts(report),
         looks=_looks.part(report),
+        searched=_success.table(_success.searches(report.findings)),
+        progress=_svg.progress_svg(report),
         walls=walls,
         exposed=_svg.exposure_svg(report.exposure),
     )

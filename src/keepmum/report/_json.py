@@ -22,6 +22,7 @@ from keepmum.findings import (
     Exposure,
     Finding,
     HiddenAttribute,
+    Mark,
     Played,
     Slice,
     Trait,
@@ -155,8 +156,8 @@ def schema() -> dict[str, Any]:
     parts = made["$defs"]
     for name in ("value", "low", "high"):
         parts["Estimate"]["properties"][name] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
-    kinds = (Estimate, Curve, Slice, Finding, Check, Played, Coverage, Exposure, ExposedGroup, HiddenAttribute, Trait)
-    for kind in kinds:
+    kinds = (Estimate, Curve, Slice, Mark, Finding, Check, Played, Coverage)
+    for kind in (*kinds, Exposure, ExposedGroup, HiddenAttribute, Trait):
         _describe(parts[kind.__name__], kind)
     _describe(made, Report)
     made["properties"]["schema_version"] |= {"minimum": 1, "maximum": SCHEMA_VERSION}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from markupsafe import Markup
 
 from keepmum.findings import Exposure, Finding
+from keepmum.report import _success as success
 from keepmum.report import plots
 from keepmum.report._report import Report
 from keepmum.report._words import TPRS, by_strength
@@ -89,6 +90,16 @@ def histogram_svg(finding: Finding, key: str) -> Markup:
         "non-members are in the higher half of the ranking."
     )
     return themed(figure, key, f"Scores of {finding.id}", words)
+
+
+def progress_svg(report: Report, key: str = "progress") -> Markup:
+    """What searches for pictures had after so many queries, or nothing where none was judged along the way."""
+    found = success.searches(report.findings)
+    if not found:
+        return Markup("")
+    figure, axes = _figure(5.0, 3.9)
+    plots.draw_progress(axes, found, PAGE)
+    return themed(figure, key, "Pictures named right, by queries for each class", success.in_words(found))
 
 
 def exposure_svg(exposure: Exposure | None, key: str = "exposed") -> Markup:

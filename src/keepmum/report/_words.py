@@ -69,6 +69,7 @@ METRICS: Mapping[str, str] = {
     "psnr_to_class_mean": "signal-to-noise ratio to the mean image of the class, in decibels",
     "prior_distance": "distance from what images look like",
     "prior_distance_of_images": "distance of real images at most",
+    "diversity": "difference of pictures of one class from search to search",
     "people_per_class": "people per class",
     "attackers_own_score": "the attacker's own score (no success)",
 }

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keepmum.findings import Curve, Exposure, Finding
+from keepmum.report import _success as success
 from keepmum.report._report import Report
+from keepmum.report._success import points, searches
 from keepmum.report._words import ATTRIBUTE, TPRS, by_strength, primary, split_id
 from keepmum.stats.power import resolvable_fpr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 NAMED = 4
@@ -55,21 +58,25 @@ class Line:
 def overview(report: Report) -> Figure:
     """ROC curves on logarithmic axes beside the AUC of every attack with its interval.
 
-    Attacks on hidden attributes stand in a third panel, if there are any.
+    Attacks on hidden attributes stand in a panel of their own, if there are any, and so does what searches for
+    pictures had after so many queries.
     """
     from matplotlib.figure import Figure
 
     rows = [f for f in by_strength(report.findings) if "auc" in f.metrics]
     hidden = [f for f in report.findings if f.family == ATTRIBUTE and primary(f)]
-    panels = 3 if hidden else 2
+    found = searches(report.findings)
+    panels = 2 + bool(hidden) + bool(found)
     height = max(4.2, 0.3 * max(len(rows), len(hidden)) + 1.6)
     figure = Figure(figsize=(5.5 * panels, height), layout="constrained")
     left, right, *more = figure.subplots(1, panels)
     draw_roc(left, lines(report), floor_of(report), resolvable(report), PAPER)
     draw_aucs(right, rows, PAPER)
-    for axes in more:
-        draw_aucs(axes, hidden, PAPER)
-        axes.set_xlabel("AUC of the guessed value, or (share) close enough")
+    if hidden:
+        draw_aucs(more[0], hidden, PAPER)
+        more[0].set_xlabel("AUC of the guessed value, or (share) close enough")
+    if found:
+        draw_progress(more[-1], found, PAPER)
     return figure
 
 
@@ -163,14 +170,40 @@ def _legend_below(axes: Axes, palette: Palette, handles: Sequence[Any], names: S
     )
 
 
-def _log_axes(axes: Axes, floor: float) -> None:
-    from matplotlib.ticker import FuncFormatter, NullLocator
+def draw_progress(axes: Axes, findings: Sequence[Finding], palette: Palette) -> None:
+    """Share of the pictures named right after so many queries a class, with intervals; best without a search dotted.
 
+    Attacks are those of `searches`; of more than `NAMED` the rest is thin.
+    """
+    for finding in findings[NAMED:]:
+        asked, shares = zip(*points(finding), strict=True)
+        axes.plot(asked, [share.value for share in shares], color=palette.rule, lw=0.8)
+    for i, finding in reversed(list(enumerate(findings[:NAMED]))):
+        aside = 1.05 ** (i - (min(NAMED, len(findings)) - 1) / 2)  # or intervals would hide each other
+        asked, shares = zip(*points(finding), strict=True)
+        places, color = [aside * queries for queries in asked], palette.series[i % len(palette.series)]
+        axes.vlines(places, [s.low for s in shares], [s.high for s in shares], color=color, lw=1.0, alpha=0.55)
+        style: dict[str, Any] = {"color": color, "ls": DASHES[i % len(DASHES)], "marker": MARKERS[i % len(MARKERS)]}
+        axes.plot(places, [s.value for s in shares], lw=1.7, ms=4, label=success.name(finding), **style)
+    if (blind := success.without(findings)) is not None:
+        axes.axhline(blind, color=palette.muted, lw=0.9, ls=(0, (2, 2)), label="best without a search")
+    axes.set_xscale("log")
+    _percent(axes.yaxis)
+    _counts(axes.xaxis)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("queries for each class")
+    axes.set_ylabel("pictures named right by every recognizer")
+    handles, names = axes.get_legend_handles_labels()
+    order = [*range(len(names) - 2, -1, -1), len(names) - 1] if blind is not None else range(len(names) - 1, -1, -1)
+    _legend_below(axes, palette, [handles[i] for i in order], [names[i] for i in order])
+    frame(axes, palette)
+
+
+def _log_axes(axes: Axes, floor: float) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        axis.set_minor_locator(NullLocator())
+        _percent(axis)
     axes.set_xlim(floor, 1)
     axes.set_ylim(floor, 1.03)
 
@@ -227,7 +260,7 @@ def draw_rates(axes: Axes, findings: Sequence[Finding], palette: Palette) -> Non
         if points:
             axes.plot([], [], marker, color=color, ms=4.5, ls="", label=f"at {text}")
     axes.set_xscale("log")
-    _percent(axes)
+    _percent(axes.xaxis)
     axes.set_xlim(floor, 1)
     _rows(axes, [names(group) for group in groups])
     axes.set_xlabel("share of the training people found")
@@ -241,11 +274,18 @@ def draw_rates(axes: Axes, findings: Sequence[Finding], palette: Palette) -> Non
     frame(axes, palette)
 
 
-def _percent(axes: Axes) -> None:
+def _percent(axis: Axis) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
+    axis.set_minor_locator(NullLocator())
+
+
+def _counts(axis: Axis) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from keepmum.findings import (
     NOTHING_BEYOND_PRIOR,
     RECORD_LEVEL,
     Finding,
+    Mark,
     Outcome,
 )
 from keepmum.stats import Estimate
@@ -46,6 +47,7 @@ class Resemblance:
       metrics: Against people at risk.
       baseline: The best guess without the model.
       control: Against people whom the model never saw.
+      progress: What it was like after so many queries, the fewest first.
     """
 
     explanation: str
@@ -54,6 +56,7 @@ class Resemblance:
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     baseline: Mapping[str, Estimate] = field(default_factory=dict)
     control: Mapping[str, Estimate] = field(default_factory=dict)
+    progress: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class InversionAttack(Attack[T]):
             explanation=seen.explanation,
             references=self.references,
             verdict=seen.verdict,
+            progress=seen.progress,
         )
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
+import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar, TypeVar, final
 
 import numpy as np
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
+from keepmum.attacks.inversion._diversity import AGAIN, diversity
+from keepmum.attacks.inversion._judgment import judged
 from keepmum.attacks.inversion._likeness import Classmates, classmates
-from keepmum.attacks.inversion._pictures import Picture, Studio, judged
+from keepmum.attacks.inversion._pictures import Picture
+from keepmum.attacks.inversion._sides import sides
+from keepmum.attacks.inversion._studio import Studio
 from keepmum.attacks.inversion.oracle import Access, Limits, Oracle
 from keepmum.attacks.inversion.priors import PcaPrior, Prior
 from keepmum.choices import Effort
@@ -45,9 +52,11 @@ class ImageInversion(InversionAttack[T]):
       prior: What the attacker knows of such images; a principal component analysis of their own if None.
       limits: What the model's owner does to the answers: fewer, rounded, noisy.
       repeats: How often every answer is asked for, to average noise away.
+      seeds: Searches with randomness of their own; those beyond the first draw a few of the classes again, or all
+        where classes share queries, and tell how different pictures of the same class are (``diversity``).
 
     Raises:
-      ConfigError: Fewer than 10 queries, no class, or no shape of an image.
+      ConfigError: Fewer than 10 queries, no class, no seed, or no shape of an image.
     """
 
     usual: ClassVar[bool] = False
@@ -60,12 +69,13 @@ class ImageInversion(InversionAttack[T]):
     prior: Prior | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)
     repeats: int = 1
+    seeds: int = 1
 
     def __post_init__(self) -> None:
-        if self.queries < FEWEST_QUERIES or self.classes < 1 or self.repeats < 1:
+        if self.queries < FEWEST_QUERIES or min(self.classes, self.repeats, self.seeds) < 1:
             raise ConfigError(
-                f"expected at least {FEWEST_QUERIES} queries a class, one class and one repeat, got {self.queries}, "
-                f"{self.classes} and {self.repeats}"
+                f"expected at least {FEWEST_QUERIES} queries a class, one class, one repeat and one seed, got "
+                f"{self.queries}, {self.classes}, {self.repeats} and {self.seeds}"
             )
         if self.shape and (len(self.shape) not in (2, 3) or min(self.shape) < 1):
             raise ConfigError(f"expected the shape of an image, (h, w) or (h, w, c), got {self.shape}")
@@ -97,8 +107,9 @@ class ImageInversion(InversionAttack[T]):
         return None
 
     def asks(self, target: T) -> int:
-        """So many for each class that is reconstructed, and the samples that are a control."""
-        return self.counted(target) * self.queries * self.repeats * min(self.classes, len(target.classes)) + 2 * POOL
+        """So many for each class that is reconstructed, with every seed, and the samples that are a control."""
+        searches = self._searches(min(self.classes, len(target.classes)))
+        return self.counted(target) * self.queries * self.repeats * searches + 2 * POOL
 
     def counted(self, target: T) -> int:
         """Rows that the target counts for one query, at most."""
@@ -114,23 +125,34 @@ class ImageInversion(InversionAttack[T]):
     def reconstruct(self, target: T, data: Split, ctx: Context) -> Resemblance:
         """Search a picture of each class, then see whom it is like."""
         studio, chosen = self._studio(target, data, ctx)
-        each = self._each(target, len(chosen), ctx)
-        oracles = [
-            Oracle(
-                target,
-                mates.place,
-                data.members,
-                studio.shape,
-                budget=each,
-                repeats=self.repeats,
-                limits=self._limits,
-            )
-            for mates in chosen
-        ]
-        pictures = self.invert_all(oracles, studio.prior, ctx.rng)
-        own = np.array([picture.confidence for picture in pictures])
+        each, few = self._each(target, len(chosen), ctx), self._again(len(chosen))
+
+        ask = partial(Oracle, target, like=data.members, shape=studio.shape, budget=each, repeats=self.repeats)
+
+        def search(wanted: list[Classmates], seed: int, rng: np.random.Generator) -> list[Picture]:
+            limits = replace(self._limits, seed=self._limits.seed + seed)
+            return self.invert_all([ask(mates.place, limits=limits) for mates in wanted], studio.prior, rng)
+
+        began = time.perf_counter()
+        pictures = search(chosen, 0, ctx.rng)
+        ctx.seconds[self.name] = (time.perf_counter() - began) / len(chosen)
+        others = [search(chosen[:few], seed, self._rng(ctx, seed)) for seed in range(1, self.seeds)]
         ctx.pictures[self.name] = studio.gallery(pictures)
-        return judged(studio, pictures, own, persons=self.persons)
+        seen = judged(studio, pictures, persons=self.persons)
+        runs = [np.stack([picture.image for picture in run[:few]]) for run in (pictures, *others)]
+        return replace(seen, metrics={**seen.metrics, "diversity": diversity(runs)}) if others else seen
+
+    def _searches(self, classes: int) -> int:
+        """Searches for a picture of a class, of all seeds, where so many classes are reconstructed."""
+        return classes + (self.seeds - 1) * self._again(classes)
+
+    def _again(self, classes: int) -> int:
+        """Classes that each further seed draws: searches that share queries find less where they are fewer."""
+        alone = type(self).invert_all is ImageInversion.invert_all
+        return min(AGAIN, classes) if alone else classes
+
+    def _rng(self, ctx: Context, seed: int) -> np.random.Generator:
+        return np.random.default_rng([ctx.seed, zlib.crc32(self.name.encode()), 0x73656564, seed])
 
     @property
     def _limits(self) -> Limits:
@@ -138,7 +160,7 @@ class ImageInversion(InversionAttack[T]):
 
     def _studio(self, target: T, data: Split, ctx: Context) -> tuple[Studio, list[Classmates]]:
         shape = self.image_shape(data.members)
-        public, others = _sides(data, ctx)
+        public, others = sides(data, ctx, "images", 0x696D6167)
         _refuse_overlap(public, data.members if ctx.trained_on is None else ctx.trained_on)
         members, strangers = (target.positions(side.y) for side in (data.members, others))
         same = np.random.default_rng([ctx.seed, 0x636C6173])  # every attack of an audit draws the same classes
@@ -205,7 +227,7 @@ class ImageInversion(InversionAttack[T]):
         """
         each = self.queries * self.repeats
         if ctx.queries_left is not None:
-            each = min(each, (ctx.queries_left - 2 * POOL) // (classes * self.counted(target)))
+            each = min(each, (ctx.queries_left - 2 * POOL) // (self._searches(classes) * self.counted(target)))
         if each < FEWEST_QUERIES:
             raise NotApplicableError(
                 f"needs {FEWEST_QUERIES} queries for each of {classes} classes; {ctx.queries_left:,} may be spent"
@@ -215,21 +237,6 @@ class ImageInversion(InversionAttack[T]):
 
 def _images(records: Records, shape: tuple[int, ...]) -> Floats:
     return np.asarray(records.X, dtype=np.float64).reshape(len(records), *shape)
-
-
-def _sides(data: Split, ctx: Context) -> tuple[Records, Records]:
-    """The attacker's own images, and people held out.
-
-    Raises:
-      NotApplicableError: Too few to be divided.
-    """
-    if data.population is not None:
-        return data.population, data.nonmembers
-    n = len(data.nonmembers)
-    if n < 4:
-        raise NotApplicableError(f"needs images of the attacker's own: a population, or 4 non-members; there are {n}")
-    order = np.random.default_rng([ctx.seed, 0x696D6167]).permutation(n)
-    return data.nonmembers.take(order[: n // 2]), data.nonmembers.take(order[n // 2 :])
 
 
 def _refuse_overlap(public: Records, trained: Records) -> None:

@@ -1,30 +1,17 @@
-"""Whom is a picture like? Better than no model, better than for people it never saw, a person or a class."""
+"""Pictures of classes: what a search returns, and what is kept of them for the closed folder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keepmum.attacks.inversion import _base as family
-from keepmum.attacks.inversion._base import Floats, Resemblance
-from keepmum.attacks.inversion._evaluators import Evaluator, evaluators
-from keepmum.attacks.inversion._likeness import Classmates
-from keepmum.attacks.inversion._nearer import nearer_p_value
-from keepmum.attacks.inversion._resemblance import correlation, psnr, rank_by_class_means, ssim
-from keepmum.attacks.inversion.priors import Prior
-from keepmum.errors import DataError, MissingExtraError
-from keepmum.stats import Estimate
-from keepmum.stats.intervals import clopper_pearson
-from keepmum.stats.paired import paired_error_p_value, paired_hit_difference
+from keepmum.attacks.inversion._base import Floats
 
-ODD = 0.99
-"""A picture that is farther from the prior than this share of held-out images is odd."""
+FILM = 4
+"""Pictures of a film for each tenfold of queries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +30,11 @@ class Picture:
     confidence: float
     trace: tuple[tuple[int, float, Floats], ...] = ()
 
+    def after(self, queries: int) -> tuple[float, Floats] | None:
+        """Confidence and image that the search had after so many queries, or None where it had none yet."""
+        known = [step for step in self.trace if step[0] <= queries]
+        return known[-1][1:] if known else None
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
@@ -57,6 +49,8 @@ class Gallery:
       controls: ``(C, *shape)`` best picture without a search.
       low: The darkest value of a pixel.
       high: The brightest.
+      asked: ``(F,)`` queries a class after which there is a picture of the search under way.
+      ways: ``(C, F, *shape)`` these pictures; one color for a class of which there is none yet.
     """
 
     classes: NDArray[np.intp]
@@ -67,235 +61,26 @@ class Gallery:
     controls: Floats
     low: float = 0.0
     high: float = 1.0
+    asked: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    ways: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
 
 
-@dataclass(frozen=True, eq=False)
-class Studio:
-    """All that pictures are held against.
+def film(pictures: Sequence[Picture], blank: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Queries ``(F,)`` and pictures ``(C, F, *shape)`` of searches under way, from their first picture to their end.
 
-    Attributes:
-      shape: Of one image.
-      prior: What the attacker knows of such images.
-      images: ``(n, *shape)`` members, then held-out people.
-      places: ``(n,)`` their classes.
-      chosen: The classes that are reconstructed, with places in `images`.
-      public: ``(p, *shape)`` the attacker's own images.
-      best_public: ``(C, *shape)`` for each class the public image that the model finds most like it.
-      best_sample: ``(C, *shape)`` the same among samples of the prior.
-      trained: ``(t, *shape)`` everyone whom the model was trained on.
-      records: ``(C,)`` people trained on of each class.
-      seed: Seed of the audit.
-      shared: What attacks of one audit share: the evaluators, which are the same for all.
+    Args:
+      pictures: One a class.
+      blank: Color of a class of which there is no picture yet.
     """
-
-    shape: tuple[int, ...]
-    prior: Prior
-    images: Floats
-    places: NDArray[np.intp]
-    chosen: list[Classmates]
-    public: Floats
-    best_public: Floats
-    best_sample: Floats
-    trained: Floats
-    records: NDArray[np.intp]
-    seed: int
-    shared: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def wanted(self) -> NDArray[np.intp]:
-        """``(C,)`` classes of the pictures."""
-        return np.array([mates.place for mates in self.chosen], dtype=np.intp)
-
-    @cached_property
-    def heldout(self) -> NDArray[np.intp]:
-        """Places of all held-out people of the chosen classes."""
-        return np.concatenate([mates.others for mates in self.chosen])
-
-    @property
-    def judges(self) -> tuple[Evaluator, ...]:
-        """Recognizers of the classes, trained on held-out images and on none that the model was trained on."""
-        name = f"evaluators {self.shape} {self.heldout.tolist()}"
-        if name not in self.shared:
-            self.shared[name] = evaluators(
-                self.images[self.heldout],
-                self.places[self.heldout],
-                self.wanted,
-                self.shape,
-                self.seed,
-                trained=self.trained,
-            )
-        judges: tuple[Evaluator, ...] = self.shared[name]
-        return judges
-
-    @cached_property
-    def controls(self) -> dict[str, Floats]:
-        """Pictures that no search made, by name, ``(C, *shape)`` each."""
-        mean = np.broadcast_to(self.public.mean(axis=0), self.best_public.shape)
-        return {"public_mean": mean, "best_public_image": self.best_public, "best_prior_sample": self.best_sample}
-
-    def recognized(self, pictures: Floats, k: int = 1) -> NDArray[np.bool_]:
-        """``(judges, C)`` whether each judge has the class among its first k."""
-        return np.stack([judge.top(pictures, self.wanted, k) for judge in self.judges])
-
-    def likeness(self, pictures: Floats, side: str) -> list[Floats]:
-        """For each class the correlations of its picture with its people on a side."""
-        return [
-            correlation(picture[None], self.images[getattr(mates, side)])[0]
-            for picture, mates in zip(pictures, self.chosen, strict=True)
-        ]
-
-    @cached_property
-    def means(self) -> Floats:
-        """``(C, *shape)`` mean held-out image of each class."""
-        return np.stack([self.images[mates.others].mean(axis=0) for mates in self.chosen])
-
-    def to_mean(self, pictures: Floats) -> Floats:
-        """``(C,)`` correlation of each picture with the mean held-out image of its class."""
-        return np.asarray(np.diagonal(correlation(pictures, self.means)))
-
-    def to_strangers(self, pictures: Floats) -> Floats:
-        """``(C,)`` correlation of each picture with the nearest held-out person of another class."""
-        alike = correlation(pictures, self.images[self.heldout])
-        other = self.places[self.heldout] != self.wanted[:, None]
-        return np.asarray(np.where(other, alike, -1.0).max(axis=1))
-
-    def gallery(self, pictures: Sequence[Picture]) -> Gallery:
-        """Pictures with the people that they are nearest to."""
-        results = np.stack([picture.image for picture in pictures])
-        nearest = {}
-        for side in ("members", "others"):
-            found = [int(likeness.argmax()) for likeness in self.likeness(results, side)]
-            nearest[side] = np.stack(
-                [self.images[getattr(m, side)[row]] for m, row in zip(self.chosen, found, strict=True)]
-            )
-        starts = np.stack([p.trace[0][2] if p.trace else p.image for p in pictures])
-        sides = nearest["members"], nearest["others"], self.best_sample
-        return Gallery(self.wanted, results, starts, *sides, self.prior.low, self.prior.high)
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What some pictures show, one row a class."""
-
-    hits: NDArray[np.bool_]
-    likeness: Floats
-    nearest: Floats
-
-
-def _look(studio: Studio, pictures: Floats) -> _Seen:
-    nearest = np.array([part.max() for part in studio.likeness(pictures, "members")])
-    return _Seen(np.asarray(studio.recognized(pictures).all(axis=0)), studio.to_mean(pictures), nearest)
-
-
-def judged(studio: Studio, pictures: Sequence[Picture], own: Floats, *, persons: bool) -> Resemblance:
-    """Verdict, numbers and words about the pictures of an attack."""
-    images = np.stack([picture.image for picture in pictures])
-    seen = _look(studio, images)
-    without = {name: _look(studio, control) for name, control in studio.controls.items()}
-    best = max(without, key=lambda name: (without[name].hits.mean(), without[name].likeness.mean()))
-    distance = studio.prior.distance(images)
-    limit = float(np.quantile(studio.prior.distance(studio.images[studio.heldout]), ODD))
-    natural = float(np.median(distance)) <= limit
-    fewer = max(paired_hit_difference(seen.hits, one.hits)[1] for one in without.values())
-    identified = fewer if natural else 1.0
-    alike = max(paired_error_p_value(1 - seen.likeness, 1 - one.likeness) for one in without.values())
-    nearer = nearer_p_value(*_distances(studio, images), np.random.default_rng([studio.seed, 0x6E656172]))
-    beyond = max(paired_error_p_value(1 - seen.nearest, 1 - one.nearest) for one in without.values())
-    record = max(nearer, beyond)
-    p_value = min(1.0, 2 * min(identified, record)) if persons else record
-    verdict = _verdict(p_value, record, min(identified, alike), persons=persons)
-    return Resemblance(
-        explanation=_words(studio, seen, without[best], verdict, natural=natural),
-        p_value=p_value,
-        verdict=verdict,
-        metrics={
-            "identified": clopper_pearson(int(seen.hits.sum()), len(seen.hits)),
-            **_more(studio, images),
-            **_by_pixels(studio, images),
-            "resemblance": family.mean(seen.nearest, -1.0, 1.0),
-            "resemblance_to_class_mean": family.mean(seen.likeness, -1.0, 1.0),
-            "prior_distance": family.median(distance),
-            "prior_distance_of_images": Estimate(limit, limit, limit),
-            "attackers_own_score": family.mean(own, 0.0, 1.0),
-            "people_per_class": _exactly(float(np.median(studio.records))),
-        },
-        baseline=_told(without[best]),
-        control={
-            "resemblance": family.mean(_nearest_alike(studio, images, "others"), -1.0, 1.0),
-            "resemblance_to_strangers": family.mean(studio.to_strangers(images), -1.0, 1.0),
-            **{f"accuracy_of_{judge.name}": judge.accuracy for judge in studio.judges if judge.accuracy is not None},
-        },
-    )
-
-
-def _verdict(p_value: float, record: float, anything: float, *, persons: bool) -> str:
-    if p_value <= family.LEVEL:
-        return family.RECORD if not persons or record <= family.LEVEL / 2 else family.PERSON
-    return family.CLASS if anything <= family.LEVEL else family.NOTHING
-
-
-def _told(seen: _Seen) -> dict[str, Estimate]:
-    return {
-        "identified": clopper_pearson(int(seen.hits.sum()), len(seen.hits)),
-        "resemblance": family.mean(seen.nearest, -1.0, 1.0),
-        "resemblance_to_class_mean": family.mean(seen.likeness, -1.0, 1.0),
-    }
-
-
-def _more(studio: Studio, images: Floats) -> dict[str, Estimate]:
-    """What each judge says by itself, and among its first five."""
-    found = {}
-    for k in (1, 5):
-        for judge, hits in zip(studio.judges, studio.recognized(images, k), strict=True):
-            found[f"identified_by_{judge.name}{'' if k == 1 else '_in_5'}"] = clopper_pearson(
-                int(hits.sum()), len(hits)
-            )
-    return found
-
-
-def _by_pixels(studio: Studio, images: Floats) -> dict[str, Estimate]:
-    """What no recognizer has a say in: the rank of the class's mean image, and likeness to it."""
-    ranks = rank_by_class_means(images, studio.means, np.arange(len(images)))
-    found = {"identified_by_class_mean": clopper_pearson(int((ranks == 1).sum()), len(ranks))}
-    ends = studio.prior.low, studio.prior.high
-    with suppress(MissingExtraError, DataError):  # without scikit-image, or of images a pixel or two wide
-        found["ssim_to_class_mean"] = family.mean(ssim(images, studio.means, *ends), -1.0, 1.0)
-    found["psnr_to_class_mean"] = family.median(psnr(images, studio.means, *ends))
-    return found
-
-
-def _distances(studio: Studio, images: Floats) -> tuple[list[Floats], list[Floats]]:
-    """Distances of the pictures to members and to held-out people, class by class."""
-    members, others = ([1 - part for part in studio.likeness(images, side)] for side in ("members", "others"))
-    return members, others
-
-
-def _nearest_alike(studio: Studio, images: Floats, side: str) -> Floats:
-    """Nearest of as many people of a side as there are members."""
-    sizes = [len(mates.members) for mates in studio.chosen]
-    return np.array([part[:size].max() for part, size in zip(studio.likeness(images, side), sizes, strict=True)])
-
-
-def _exactly(value: float) -> Estimate:
-    return Estimate(value, value, value)
-
-
-def _words(studio: Studio, seen: _Seen, control: _Seen, verdict: str, *, natural: bool) -> str:
-    """What the pictures show, to a lay person."""
-    said = {
-        family.RECORD: "are nearer to the very images it was trained on than to other images of the same class",
-        family.PERSON: "show the person that a class is, whom nobody could draw without the model",
-        family.CLASS: "tell what a class looks like, and nothing about the trained images in particular",
-        family.NOTHING: "show no more than could be drawn without the model",
-    }[verdict]
-    odd = (
-        ""
-        if natural or verdict == family.RECORD
-        else " They are unlike any image of this kind: patterns that fool recognizers, not likenesses."
-    )
-    few, hits = int(np.median(studio.records)), len(seen.hits)
-    return (
-        f"Pictures drawn from the model {said} ({verdict}): recognizers that never saw its training data name the "
-        f"right class for {seen.hits.mean():.0%} of {hits} pictures, for {control.hits.mean():.0%} of the best without "
-        f"a search; half of the classes were trained on {few} or fewer images.{odd}"
-    )
+    first = min((picture.trace[0][0] for picture in pictures if picture.trace), default=0)
+    end = max((picture.trace[-1][0] for picture in pictures if picture.trace), default=0)
+    asked, k = [], 0
+    while (queries := round(10 ** (k / FILM))) < end:
+        asked += [queries] if queries >= first else []
+        k += 1
+    ways = np.full((len(pictures), len(asked), *pictures[0].image.shape), blank, dtype=np.float32)
+    for row, picture in enumerate(pictures):
+        for column, queries in enumerate(asked):
+            if (step := picture.after(queries)) is not None:
+                ways[row, column] = step[1]
+    return np.array(asked, dtype=np.intp), ways

@@ -13,8 +13,9 @@ from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
 from keepmum.attacks.inversion._columns import Columns, Indices, columns
 from keepmum.attacks.inversion._likeness import Classmates, Guess, Likeness, classmates, crowd
 from keepmum.attacks.inversion._search import Candidates, margin, middle_of_best, search
+from keepmum.attacks.inversion._sides import sides
 from keepmum.choices import Effort
-from keepmum.data import Records, Split
+from keepmum.data import Split
 from keepmum.errors import ConfigError, NotApplicableError
 from keepmum.targets._base import ScoreTarget, Target
 
@@ -95,7 +96,7 @@ class ClassProfile(InversionAttack[ScoreTarget]):
 
     def reconstruct(self, target: ScoreTarget, data: Split, ctx: Context) -> Resemblance:
         """Climb to the profile of each class, then see whom it is like."""
-        public, others = _sides(data, ctx)
+        public, others = sides(data, ctx, "records", 0x686C6673)
         space = columns(public, self.start)
         everyone = crowd(space, data.members.join(others))
         members, strangers = (target.positions(side.y) for side in (data.members, others))
@@ -120,21 +121,6 @@ class ClassProfile(InversionAttack[ScoreTarget]):
                 f"needs {FEWEST_QUERIES} queries for each of {classes} classes; {ctx.queries_left:,} may be spent"
             )
         return each
-
-
-def _sides(data: Split, ctx: Context) -> tuple[Records, Records]:
-    """The attacker's own records, and the people the model never saw.
-
-    Raises:
-      NotApplicableError: Too few to be divided.
-    """
-    if data.population is not None:
-        return data.population, data.nonmembers
-    n = len(data.nonmembers)
-    if n < 4:
-        raise NotApplicableError(f"needs records of the attacker's own: a population, or 4 non-members; there are {n}")
-    order = np.random.default_rng([ctx.seed, 0x686C6673]).permutation(n)
-    return data.nonmembers.take(order[: n // 2]), data.nonmembers.take(order[n // 2 :])
 
 
 def _profiles(
