@@ -45,3 +45,10 @@ class Doubt(StrEnum):
     FAIL = "fail"
     WARN = "warn"
     PASS = "pass"  # noqa: S105
+
+
+class Gives(StrEnum):
+    """What a module's forward pass gives."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from keepmum.choices import Doubt, Effort, EngineName
+from keepmum.choices import Doubt, Effort, EngineName, Gives
 from keepmum.errors import ConfigError
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -58,12 +58,19 @@ class TargetSettings(Section):
     model: Path | None = Field(default=None, description="Model file: the same as MODEL.")
     allow_pickle: Switch = Field(
         default=False,
-        description="Load a pickle or joblib file, which can run code, in a worker process; the report says so.",
+        description="Load a file that can run code (pickle, joblib, TorchScript, torch.export) in a worker process; "
+        "the report says so.",
     )
     classes: Texts = Field(
         default=(),
         description="Labels in the order of the model's probabilities, comma separated, where the file lacks them.",
     )
+    factory: str | None = Field(
+        default=None,
+        description="For weights (.safetensors, or a state dict): your function that builds the torch module, as "
+        "package.module:function; imported from the working folder or the installed packages.",
+    )
+    gives: Gives = Field(default=Gives.LOGITS, description="What a torch module gives: logits or probabilities.")
 
 
 class DataSettings(Section):

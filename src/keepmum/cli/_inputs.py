@@ -91,14 +91,15 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
         members, nonmembers, population = split.members, split.nonmembers, split.population
     else:
         from keepmum.tables import read_records
-        from keepmum.targets.files import load
+        from keepmum.targets.coerce import as_target
 
         label = _needed(settings.data.label, "--label COLUMN", "label in [data]")
         if label in settings.attribute.hidden:
             raise ConfigError(f"--hidden {label}: that is the label, which the attacker is taken to know: hide another")
         members, nonmembers = (read_records(files[side], label) for side in ("members", "nonmembers"))
         population = read_records(files["population"], label) if "population" in files else None
-        model = load(files["model"], allow_pickle=settings.target.allow_pickle, classes=_labels(settings, members))
+        how = settings.target.model_dump(include={"allow_pickle", "factory", "gives"})
+        model = as_target(files["model"], members.y, _labels(settings, members), probe=members, **how)
     source = {"command": command(), **{name: str(path) for name, path in files.items()}}
     source["request"] = _request(settings, files)
     return Case(model, members, nonmembers, population, source, _options(settings))
@@ -151,7 +152,7 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
     import keepmum
 
     asked = settings.model_dump(
-        mode="json", include={"target": {"allow_pickle", "classes"}, "data": {"label", "slices"}}
+        mode="json", include={"target": {"allow_pickle", "classes", "factory", "gives"}, "data": {"label", "slices"}}
     )
     asked["audit"] = settings.audit.model_dump(
         mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address", "include_restricted"}

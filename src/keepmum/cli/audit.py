@@ -16,7 +16,10 @@ from keepmum.settings import AttributeSettings, AuditSettings, DataSettings, Tar
 
 Model = Annotated[
     Path | None,
-    Parameter(help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt; or set it in keepmum.toml."),
+    Parameter(
+        help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt, torch .safetensors with --factory; or "
+        "set it in keepmum.toml."
+    ),
 ]
 Scores = Annotated[
     tuple[Path, Path] | None,
