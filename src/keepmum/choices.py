@@ -52,3 +52,11 @@ class Gives(StrEnum):
 
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
+
+
+class PriorName(StrEnum):
+    """What an attacker takes images to be: sums of eigenimages, what an auto-encoder draws, or any pixels."""
+
+    PCA = "pca"
+    VAE = "vae"
+    PIXELS = "pixels"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeVar, final
+from typing import Any, ClassVar, TypeVar, final
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from keepmum.attacks._base import Context
 from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
 from keepmum.attacks.inversion._likeness import Classmates, classmates
 from keepmum.attacks.inversion._pictures import Picture, Studio, judged
+from keepmum.attacks.inversion._recipe import Pixels, PriorRecipe, checked_pixels, refuse_images
 from keepmum.attacks.inversion.oracle import Access, Limits, Oracle
-from keepmum.attacks.inversion.priors import PcaPrior, Prior
+from keepmum.attacks.inversion.priors import Prior
 from keepmum.choices import Effort
 from keepmum.data import Records, Split
 from keepmum.errors import ConfigError, DataError, NotApplicableError
@@ -42,7 +43,9 @@ class ImageInversion(InversionAttack[T]):
       classes: Classes that are reconstructed at most, drawn at random.
       persons: Whether a class is a person: a recognizable picture then shows somebody.
       shape: Shape of one image, ``(h, w)`` or ``(h, w, c)``, where records are flattened.
-      prior: What the attacker knows of such images; a principal component analysis of their own if None.
+      pixels: The darkest and the brightest value of a pixel, which all images are held to; those seen if None.
+      prior: What the attacker knows of such images; by the recipe from their own if None.
+      recipe: The kind of prior that is fitted to the attacker's own images: principal components unless said.
       limits: What the model's owner does to the answers: fewer, rounded, noisy.
       repeats: How often every answer is asked for, to average noise away.
 
@@ -57,7 +60,9 @@ class ImageInversion(InversionAttack[T]):
     classes: int = 25
     persons: bool = False
     shape: tuple[int, ...] = ()
+    pixels: Pixels | None = None
     prior: Prior | None = field(default=None, repr=False)
+    recipe: PriorRecipe = field(default_factory=PriorRecipe)
     limits: Limits = field(default_factory=Limits)
     repeats: int = 1
 
@@ -69,6 +74,7 @@ class ImageInversion(InversionAttack[T]):
             )
         if self.shape and (len(self.shape) not in (2, 3) or min(self.shape) < 1):
             raise ConfigError(f"expected the shape of an image, (h, w) or (h, w, c), got {self.shape}")
+        object.__setattr__(self, "pixels", checked_pixels(self.pixels))
 
     @abstractmethod
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
@@ -110,6 +116,23 @@ class ImageInversion(InversionAttack[T]):
         granted = max(FEWEST_QUERIES, default * effort.rows // Effort.STANDARD.rows)
         return replace(self, queries=granted) if self.queries == default else self
 
+    def told(self, images: Mapping[str, Any]) -> ImageInversion[T]:
+        """The same attack with what was said about all pictures of an audit: fields by name, and the prior's."""
+        own = {name: value for name, value in images.items() if name not in ("prior", "components")}
+        if len(own) < len(images):
+            components = images.get("components", self.recipe.components)
+            own |= {"prior": None, "recipe": PriorRecipe(images.get("prior", self.recipe.kind), components)}
+        return replace(self, **own)
+
+    def refuse(self, data: Split) -> None:
+        """Images of one shape, within the declared range; what is no image at all is another matter.
+
+        Raises:
+          DataError: They are not as they are declared to be.
+        """
+        if self.unsuited(data.members) is None:
+            refuse_images(data, self.pixels)
+
     @final
     def reconstruct(self, target: T, data: Split, ctx: Context) -> Resemblance:
         """Search a picture of each class, then see whom it is like."""
@@ -144,7 +167,7 @@ class ImageInversion(InversionAttack[T]):
         same = np.random.default_rng([ctx.seed, 0x636C6173])  # every attack of an audit draws the same classes
         chosen = classmates(members, strangers, 0, self.classes, same)
         images = _images(public, shape)
-        prior = self.prior or PcaPrior.fit(images)
+        prior = self.prior or self._prior(images, ctx)
         if tuple(prior.shape) != shape:
             raise ConfigError(f"expected a prior of images of shape {shape}, got one of {tuple(prior.shape)}")
         given = data.members if ctx.trained_on is None else ctx.trained_on
@@ -166,6 +189,14 @@ class ImageInversion(InversionAttack[T]):
             shared=ctx.games,
         )
         return studio, chosen
+
+    def _prior(self, images: Floats, ctx: Context) -> Prior:
+        """By the recipe; attacks of one audit share it."""
+        name = f"prior {self.recipe} {self.pixels} {images.shape}"
+        if name not in ctx.games:
+            ctx.games[name] = self.recipe.fit(images, self.pixels, ctx.seed)
+        prior: Prior = ctx.games[name]
+        return prior
 
     def image_shape(self, records: Records) -> tuple[int, ...]:
         """Shape of one image.
