@@ -267,6 +267,8 @@ def _prepare(
     trainer = recipe.resolve(known, settings)
     if isinstance(known, LabelTarget):
         known.positions(clean.pool.y)
+        if clean.population is not None and all(attack.labels_of_others for attack in attacks):
+            known.positions(clean.population.y)
     if isinstance(known, RegressionTarget):
         known.values(split.pool.y)
     answers(known, clean.pool)

@@ -50,10 +50,12 @@ class DataSettings(Section):
     """Whose records are asked about."""
 
     members: Path | None = Field(
-        default=None, description="Records that the model was trained on: CSV, Parquet or npz."
+        default=None, description="Records that the model was trained on: CSV, Parquet, npz or npy."
     )
     nonmembers: Path | None = Field(default=None, description="Records of the same kind that it was not trained on.")
-    population: Path | None = Field(default=None, description="The attacker's own records of the same kind, if any.")
+    population: Path | None = Field(
+        default=None, description="The attacker's own records, if any; labels may be missing."
+    )
     label: str | None = Field(default=None, description="Column that holds the label.")
     slices: Annotated[Texts, Parameter(name="--slice", show_default=False)] = Field(
         default=(), description="Column to report groups of people by; may be repeated."

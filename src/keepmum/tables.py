@@ -26,8 +26,8 @@ from keepmum.targets.recorded import RecordedScores
 
 LABEL = "label"
 PREFIX = "p_"
-_READABLE = ".csv, .tsv, .parquet, .npz or .npy"
-LABELS = ("y", "labels", "label", "person", "persons")
+_READABLE = ".csv, .tsv, .parquet or .npz, or .npy"
+LABELS = ("y", "person")
 """Names that the array of labels goes by in an npz archive, besides that of the label column."""
 
 
@@ -36,7 +36,7 @@ def read_records(path: str | os.PathLike[str], label: str) -> Records:
 
     Args:
       path: A ``.csv``, ``.tsv`` or ``.parquet`` table; an ``.npz`` with arrays ``X`` and ``y`` (or ``images``, or an
-        ``x`` of more than one dimension; and ``labels``, ``person``, or an array named as the label), or with one array
+        ``x`` of more than one dimension; and ``person``, or an array named as the label), or with one array
         a column; or an ``.npy`` with X, beside which ``NAME.labels.npy`` has the labels.
       label: Name of the label column.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from keepmum.attacks._base import Context
 from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
+from keepmum.attacks.inversion._layout import as_images, fits, seen_in
 from keepmum.attacks.inversion._likeness import Classmates, classmates
 from keepmum.attacks.inversion._pictures import Picture, Studio, judged
 from keepmum.attacks.inversion._recipe import Pixels, PriorRecipe, checked_pixels, refuse_images
@@ -48,6 +49,7 @@ class ImageInversion(InversionAttack[T]):
       recipe: The kind of prior that is fitted to the attacker's own images: principal components unless said.
       limits: What the model's owner does to the answers: fewer, rounded, noisy.
       repeats: How often every answer is asked for, to average noise away.
+      remember: Whether an image that was asked about before costs nothing; never where answers are noisy or repeated.
 
     Raises:
       ConfigError: Fewer than 10 queries, no class, or no shape of an image.
@@ -65,6 +67,7 @@ class ImageInversion(InversionAttack[T]):
     recipe: PriorRecipe = field(default_factory=PriorRecipe)
     limits: Limits = field(default_factory=Limits)
     repeats: int = 1
+    remember: bool = True
 
     def __post_init__(self) -> None:
         if self.queries < FEWEST_QUERIES or self.classes < 1 or self.repeats < 1:
@@ -147,6 +150,7 @@ class ImageInversion(InversionAttack[T]):
                 budget=each,
                 repeats=self.repeats,
                 limits=self._limits,
+                remember=self.remember,
             )
             for mates in chosen
         ]
@@ -210,14 +214,14 @@ class ImageInversion(InversionAttack[T]):
         if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub" or not there:
             raise NotApplicableError("needs images: an array of numbers of shape (n, h, w) or (n, h, w, c)")
         if self.shape:
-            if int(np.prod(self.shape)) != int(np.prod(there)):
+            if not fits(there, tuple(self.shape)):
                 raise DataError(f"expected records that are images of shape {self.shape}, got rows of shape {there}")
-            return self.shape
+            return tuple(self.shape)
         if len(there) not in (2, 3):
             raise NotApplicableError(
                 "needs images: an array of shape (n, h, w) or (n, h, w, c), or the shape of one where they are flat"
             )
-        return there
+        return seen_in(there)
 
     def _favorites(self, target: T, like: Records, images: Floats, chosen: Sequence[Classmates]) -> Floats:
         """For each class the image that the model finds most like it, ``(C, *shape)``, as far as it is asked."""
@@ -245,7 +249,7 @@ class ImageInversion(InversionAttack[T]):
 
 
 def _images(records: Records, shape: tuple[int, ...]) -> Floats:
-    return np.asarray(records.X, dtype=np.float64).reshape(len(records), *shape)
+    return as_images(records.X, shape)
 
 
 def _sides(data: Split, ctx: Context) -> tuple[Records, Records]:
