@@ -183,8 +183,61 @@ def test_labels_of_the_population_are_checked_before_anything_is_written(tmp_pat
     odd = Records(odd.X, np.full(50, 7))
     target = zoo.Lookup(DATA.members)
     with pytest.raises(DataError, match="label 7 was not seen in training"):
-        keepmum.audit(target, DATA.members, DATA.nonmembers, population=odd, effort="quick", out=tmp_path / "run")
+        keepmum.audit(
+            target,
+            DATA.members,
+            DATA.nonmembers,
+            population=odd,
+            attacks=["membership/*", "structural/*"],
+            effort="quick",
+            out=tmp_path / "run",
+        )
     assert not (tmp_path / "run").exists()
+
+
+LOOKING = ["membership/loss:per-class", "inversion/class-profile"]
+
+
+def test_a_population_without_labels_that_the_model_knows_serves_those_who_never_look():
+    others = zoo.people(400, 98)
+    target = zoo.Lookup(DATA.members)
+
+    def play(population):
+        return keepmum.audit(
+            target, DATA.members, DATA.nonmembers, population=population, attacks=LOOKING, effort="quick"
+        )
+
+    none, strange, unlabeled = (play(p) for p in (None, (others.X, np.full(400, 7)), (others.X, None)))
+    known = play((others.X, others.y))
+    for report in (strange, unlabeled):
+        assert report["inversion/class-profile"].metrics == known["inversion/class-profile"].metrics
+        assert report["membership/loss:per-class"].metrics == none["membership/loss:per-class"].metrics
+        assert any("knows none of the population's labels" in note for note in report.target["notes"])
+    assert known["inversion/class-profile"].metrics != none["inversion/class-profile"].metrics
+    assert known["membership/loss:per-class"].metrics != none["membership/loss:per-class"].metrics
+    assert not any("population" in note for report in (none, known) for note in report.target["notes"])
+
+
+def test_records_of_the_population_with_unknown_labels_are_left_out_by_those_who_look():
+    others = zoo.people(400, 98)
+    mixed = np.where(np.arange(400) % 2, others.y, 7)
+    target = zoo.Lookup(DATA.members)
+
+    def play(population):
+        return keepmum.audit(
+            target, DATA.members, DATA.nonmembers, population=population, attacks=LOOKING, effort="quick"
+        )
+
+    half, odd = play(others.take(np.arange(400) % 2 == 1)), play((others.X, mixed))
+    assert odd["membership/loss:per-class"].metrics == half["membership/loss:per-class"].metrics
+    assert any("labels of 200 of 400 records of the population" in note for note in odd.target["notes"])
+    assert target.notes == []
+
+
+@pytest.mark.parametrize("wrong", [(3, None), (None, None), "faces.npz"])
+def test_a_population_that_is_none(wrong):
+    with pytest.raises(DataError, match="expected population as"):
+        keepmum.audit(zoo.Lookup(DATA.members), DATA.members, DATA.nonmembers, population=wrong, effort="quick")
 
 
 def test_population_is_used_where_given():

@@ -9,6 +9,7 @@ from keepmum.settings import (
     FLAGS,
     AuditSettings,
     DataSettings,
+    ImageSettings,
     PolicySettings,
     Settings,
     TargetSettings,
@@ -159,6 +160,8 @@ def test_every_field_says_what_it_is() -> None:
             assert field.description.endswith("."), name
     assert flag("max_queries") == "--max-queries"
     assert flag("slices") == FLAGS["slices"] == "--slice"
+    assert flag("prior", "images") == "--image-prior"
+    assert flag("prior", "audit") == "--prior"
 
 
 def test_every_key_is_documented() -> None:
@@ -166,3 +169,32 @@ def test_every_key_is_documented() -> None:
     for section, field in Settings.model_fields.items():
         assert f"## `[{section}]`" in page
         assert [key for key in type(field.default).model_fields if f"| `{key}` |" not in page] == []
+
+
+def test_images_come_from_flags_variables_and_files_alike(tmp_path: Path) -> None:
+    (tmp_path / "keepmum.toml").write_text("[images]\npersons = true\nshape = [40, 32]\nqueries = 60\n")
+    environ = {"KEEPMUM_IMAGES_PIXELS": "-1,1", "KEEPMUM_IMAGES_QUERIES": "70"}
+    found = load({"images": ImageSettings(classes=3)}, environ=environ, folder=tmp_path).images
+    assert found.model_dump(exclude_unset=True) == {
+        "persons": True,
+        "shape": (40, 32),
+        "pixels": (-1.0, 1.0),
+        "queries": 70,
+        "classes": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("shape = [4]", "[images] shape: expected height,width or height,width,channels, got 1 numbers"),
+        ("pixels = [1, 0]", "[images] pixels: expected the darkest and a brighter value"),
+        ("prior = 'gan'", "[images] prior: expected 'pca', 'vae' or 'pixels', got 'gan'"),
+        ("sides = 3", "[images] sides is unknown"),
+    ],
+)
+def test_images_that_cannot_be(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "keepmum.toml").write_text(f"[images]\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(environ={}, folder=tmp_path)
+    assert message in str(caught.value)

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keepmum.data import Records
+from keepmum.data import NO_LABEL, Records
 from keepmum.errors import DataError
-from keepmum.tables import read_answers, read_records
+from keepmum.tables import read_answers, read_population, read_records
 
 FRAME = pd.DataFrame({"age": [30, 41, 52], "job": ["a", "b", None], "pay": ["<=50K", ">50K", "<=50K"]})
 
@@ -276,3 +276,42 @@ def test_categories_that_differ_between_the_files_join():
     first = Records(pd.DataFrame({"a": pd.Categorical(["x", "y"])}), np.array([0, 1]))
     second = Records(pd.DataFrame({"a": pd.Categorical(["y", "z"])}), np.array([0, 1]))
     assert first.join(second).column("a").tolist() == ["x", "y", "y", "z"]
+
+
+@pytest.mark.parametrize(("images", "person"), [("X", "y"), ("images", "person"), ("x", "person")])
+def test_arrays_of_images_by_their_usual_names(tmp_path, images, person):
+    X, y = np.arange(24.0).reshape(4, 3, 2), np.arange(4)
+    np.savez(tmp_path / "faces.npz", **{images: X, person: y})
+    for read in (read_records, read_population):
+        records = read(tmp_path / "faces.npz", "y")
+        np.testing.assert_array_equal(records.X, X)
+        np.testing.assert_array_equal(records.y, y)
+
+
+def test_a_column_named_x_is_a_column(tmp_path):
+    np.savez(tmp_path / "table.npz", x=np.arange(4.0), z=np.arange(4.0), y=np.arange(4))
+    assert read_records(tmp_path / "table.npz", "y").columns == ["x", "z"]
+
+
+def test_a_single_array_with_the_labels_beside_it(tmp_path):
+    X = np.arange(24.0).reshape(4, 3, 2)
+    np.save(tmp_path / "faces.npy", X)
+    unlabeled = read_population(tmp_path / "faces.npy", "y")
+    np.testing.assert_array_equal(unlabeled.X, X)
+    assert set(unlabeled.y) == {NO_LABEL}
+    with pytest.raises(DataError, match=r"save them as faces\.labels\.npy beside it"):
+        read_records(tmp_path / "faces.npy", "y")
+    np.save(tmp_path / "faces.labels.npy", np.arange(3))
+    with pytest.raises(DataError, match=r"faces\.npy: expected one label a record"):
+        read_records(tmp_path / "faces.npy", "y")
+    np.save(tmp_path / "faces.labels.npy", np.arange(4))
+    np.testing.assert_array_equal(read_records(tmp_path / "faces.npy", "y").y, np.arange(4))
+
+
+def test_a_population_needs_no_labels_in_a_table_either(tmp_path):
+    pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}).to_csv(tmp_path / "others.csv", index=False)
+    records = read_population(tmp_path / "others.csv", "income")
+    assert records.columns == ["a", "b"]
+    assert set(records.y) == {NO_LABEL}
+    with pytest.raises(DataError, match="no column 'income'"):
+        read_records(tmp_path / "others.csv", "income")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral, Real
+from typing import Any
 
 from keepmum.choices import Effort
 from keepmum.errors import ConfigError
@@ -27,6 +28,7 @@ class Settings:
       hidden: Hidden attributes to ask about, as a person names them.
       known: Columns that the attacker knows; all that are not hidden if None.
       tolerance: How far a guessed number may be off, in standard deviations.
+      images: What was said about the search of pictures, by name.
       fitted: Shadow models that fit into the time, where that decides.
     """
 
@@ -42,6 +44,7 @@ class Settings:
     hidden: tuple[str, ...] = ()
     known: tuple[str, ...] | None = None
     tolerance: float = 0.5
+    images: Mapping[str, Any] = field(default_factory=dict)
     fitted: int | None = None
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.shadows import ShadowStore
 from keepmum.targets import LabelTarget, ScoreTarget, Target
-from keepmum.targets._base import answers
+from keepmum.targets._base import answers, labels_known
 from keepmum.training import Trainer
 
 Progress = Callable[[int, int, str], None]
@@ -79,6 +79,8 @@ class Session:
     def _settings(self) -> dict[str, Any]:
         asked = self.settings
         settings = {**asdict(asked), "effort": str(asked.effort), "shadows": self.shadows}
+        if not asked.images:
+            del settings["images"]
         return {**settings, "slices": list(asked.slices), "shadows_by": asked.shadows_by}
 
     def manifest(self) -> dict[str, Any]:
@@ -153,7 +155,7 @@ class Session:
         """What is guessed of a hidden attribute without the model."""
         assert attack.hidden is not None
         try:
-            return describe(attack.game(self.split, ctx))
+            return describe(attack.game(self._given_to(attack), ctx))
         except KeepmumError as err:
             return HiddenAttribute(attack.hidden.name, attack.hidden.columns, reason=str(err))
         except Exception as err:  # whatever one attribute does, the others are still reported
@@ -206,6 +208,20 @@ class Session:
         spare = max(0, self.settings.max_queries - self._asked)
         return spare // self.settings.repeats // max(1, len(self._purses(later)))
 
+    def _given_to(self, attack: Attack[Any]) -> Split:
+        """The people as an attack gets them: of the population only those whose labels the model knows, if it looks."""
+        return self._labeled if attack.labels_of_others else self.split
+
+    @cached_property
+    def _labeled(self) -> Split:
+        others = self.split.population
+        if others is None:
+            return self.split
+        known = labels_known(self.target, others)
+        if known.all():
+            return self.split
+        return replace(self.split, population=others.take(known) if known.any() else None)
+
     def _unplayable(self, attack: Attack[Any]) -> str | None:
         """Why an attack cannot be played on this model or on these records, or None."""
         return attack.inapplicable(self.target) or attack.unsuited(self.split.members)
@@ -225,7 +241,7 @@ class Session:
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
         try:
-            finding = attack.run(self.target, self.split, ctx.lend(attack.name, self._queries_left(attack)))
+            finding = attack.run(self.target, self._given_to(attack), ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
         except KeepmumError as err:

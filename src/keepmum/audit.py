@@ -15,16 +15,22 @@ from keepmum._session import Progress, Session
 from keepmum._shadowing import Recipe
 from keepmum.attacks import Attack, choose
 from keepmum.attacks.attribute import NOT_NAMED, AttributeAttack, hide
-from keepmum.data import Records, Split, as_records
+from keepmum.attacks.inversion import ImageInversion
+from keepmum.data import Records, Split, as_population, as_records
 from keepmum.errors import ConfigError
 from keepmum.overlap import remove_overlap
 from keepmum.report import Report
 from keepmum.report._save import save
 from keepmum.runs import RunFolder
 from keepmum.targets import LabelTarget, RegressionTarget, Target, as_target
-from keepmum.targets._base import answers
+from keepmum.targets._base import answers, labels_known
 from keepmum.targets._remembered import remembered
 from keepmum.targets.averaged import averaged
+
+NO_PICTURES = (
+    "images: none of the attacks draws pictures of these records: give arrays of shape (n, h, w) or (n, h, w, c), or "
+    "flat ones and the shape of one image, and leave attacks like inversion/gradient in"
+)
 
 
 def audit(
@@ -46,6 +52,7 @@ def audit(
     hidden: str | Sequence[str] = (),
     known: Sequence[str] | None = None,
     tolerance: float = 0.5,
+    images: Any = None,
     trainer: Any = None,
     shadows: int | None = None,
     shadow_store: str | Path | None = None,
@@ -65,7 +72,8 @@ def audit(
         table, a sparse matrix or a list of texts.
       nonmembers: ``(X, y)`` of people like the members that the model was not trained on.
       population: ``(X, y)`` that the attacker has of their own; where there is none, attacks that need some take
-        non-members for it, each half for the other.
+        non-members for it, each half for the other. Labels that the model does not know, or None for y, will do for
+        attacks that never look at them, which are those that reconstruct; the others leave such records out.
       attacks: Ids or patterns (``"membership/*"``, ``"-membership/entropy"`` takes out), or attacks; all by default.
       seed: The same seed gives the same report.
       effort: "quick", "standard" or "thorough".
@@ -82,6 +90,10 @@ def audit(
         combination or are a one-hot group, ``"name=a+b"`` to call them something.
       known: Columns that this attacker knows, besides the label; all that are not hidden if None.
       tolerance: A guess of a number is right if it is off by at most this many standard deviations.
+      images: How pictures are searched for where the records are images: `keepmum.settings.ImageSettings`, or a mapping
+        of some of ``persons`` (a class is a person), ``shape`` (of one image, where records are flat), ``pixels``
+        (darkest and brightest value), ``prior`` ("pca", "vae", "pixels"), ``components``, ``classes`` and ``queries``
+        for each. Goes before what attacks that are given say themselves.
       trainer: How the model was trained, for shadow models: an estimator or a `keepmum.training.Trainer`; the
         model itself if it is an estimator.
       shadows: Shadow models to train, an even number; by effort if None: none, 8 or 64. They are trained
@@ -117,6 +129,7 @@ def audit(
         hidden=hidden,
         known=known,
         tolerance=tolerance,
+        images=_said_of(images),
     )
     split = _split(members, nonmembers, population)
     chosen = _chosen(attacks, settings, split)
@@ -150,6 +163,7 @@ def plan(
     hidden: str | Sequence[str] = (),
     known: Sequence[str] | None = None,
     tolerance: float = 0.5,
+    images: Any = None,
     trainer: Any = None,
     shadows: int | None = None,
     shadow_store: str | Path | None = None,
@@ -160,7 +174,9 @@ def plan(
     kept if there is a ``shadow_store``.
     """
     limits = {"max_queries": max_queries, "seconds": seconds, "shadows": shadows, "repeats": repeats}
-    settings = asked(effort, (), seed=seed, hidden=hidden, known=known, tolerance=tolerance, **limits)
+    settings = asked(
+        effort, (), seed=seed, hidden=hidden, known=known, tolerance=tolerance, images=_said_of(images), **limits
+    )
     split = _split(members, nonmembers, population)
     chosen = _chosen(attacks, settings, split)
     target = averaged(as_target(model, split.pool.y, classes, probe=split.pool), repeats)
@@ -176,10 +192,14 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
     Raises:
       ConfigError: A hidden attribute that is none, or attacks on hidden attributes without one, or the reverse.
     """
-    everything = choose(wanted)
+    everything = [_told(attack, settings) for attack in choose(wanted)]
     if wanted is None:
         everything = [attack for attack in everything if attack.fits(split.members, settings.effort)]
-    paced = [attack.paced(settings.effort) for attack in everything]
+    paced = [_told(attack.paced(settings.effort), settings) for attack in everything]
+    if settings.images and not any(isinstance(a, ImageInversion) and a.unsuited(split.members) is None for a in paced):
+        raise ConfigError(NO_PICTURES)
+    for attack in paced:
+        attack.refuse(split)
     open_ones = [a for a in paced if isinstance(a, AttributeAttack) and a.hidden is None]
     others = [a for a in paced if a not in open_ones]
     attributes = [hide(name, split, settings.known, settings.tolerance) for name in settings.hidden]
@@ -194,8 +214,37 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
     return others + [attack.about(attribute) for attribute in attributes for attack in open_ones]
 
 
+def _said_of(images: Any) -> dict[str, Any]:
+    """What a caller said about pictures, checked; nothing of what was left out.
+
+    Raises:
+      ConfigError: A name or a value that cannot be.
+    """
+    if images is None:
+        return {}
+    from pydantic import BaseModel, ValidationError
+
+    from keepmum.settings import ImageSettings, known_key, one_line
+
+    if not isinstance(images, (Mapping, BaseModel)):
+        raise ConfigError(f"expected images as ImageSettings or a mapping of such, got {type(images).__name__}")
+    given = images.model_dump(exclude_unset=True) if isinstance(images, BaseModel) else dict(images)
+    for name in given:
+        known_key(str(name), ImageSettings, f"images: {name}")
+    try:
+        said = ImageSettings.model_validate(given).model_dump(exclude_unset=True)
+    except ValidationError as err:
+        raise ConfigError(f"images: {one_line(err, {})}") from None
+    return {name: value for name, value in said.items() if value not in ((), None)}
+
+
+def _told(attack: Attack[Any], settings: Settings) -> Attack[Any]:
+    """An attack that knows what was said about pictures, if it draws some."""
+    return attack.told(settings.images) if settings.images and isinstance(attack, ImageInversion) else attack
+
+
 def _split(members: Any, nonmembers: Any, population: Any) -> Split:
-    others = None if population is None else as_records(population, "population")
+    others = None if population is None else as_population(population)
     return Split(as_records(members, "members"), as_records(nonmembers, "nonmembers"), others)
 
 
@@ -218,13 +267,14 @@ def _prepare(
     trainer = recipe.resolve(known, settings)
     if isinstance(known, LabelTarget):
         known.positions(clean.pool.y)
-        if clean.population is not None:
+        if clean.population is not None and all(attack.labels_of_others for attack in attacks):
             known.positions(clean.population.y)
     if isinstance(known, RegressionTarget):
         known.values(split.pool.y)
     answers(known, clean.pool)
     if clean.population is not None:
         answers(known, clean.population)
+        known.notes = [*known.notes, *_unknown_labels(known, clean.population)]
     comparable = overlap if len(clean.members.columns) else None
     settings = fitted(settings, attacks, trainer, clean.pool, recipe)
     trainer = recipe.resolve(known, settings)
@@ -241,6 +291,22 @@ def _prepare(
         before=before,
         given=split.members,
     )
+
+
+def _unknown_labels(target: Target, population: Records) -> list[str]:
+    """What a reader should know where the model does not know the population's labels."""
+    strange = int((~labels_known(target, population)).sum())
+    if not strange:
+        return []
+    if strange == len(population):
+        return [
+            "The model knows none of the population's labels: attacks that look at them take non-members instead, as "
+            "where there is no population."
+        ]
+    return [
+        f"The model does not know the labels of {strange:,} of {len(population):,} records of the population: attacks "
+        "that look at labels leave these out."
+    ]
 
 
 def _fit_queries(split: Split, settings: Settings) -> Split:

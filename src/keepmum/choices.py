@@ -45,3 +45,18 @@ class Doubt(StrEnum):
     FAIL = "fail"
     WARN = "warn"
     PASS = "pass"  # noqa: S105
+
+
+class Gives(StrEnum):
+    """What a module's forward pass gives."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+
+
+class PriorName(StrEnum):
+    """What an attacker takes images to be: sums of eigenimages, what an auto-encoder draws, or any pixels."""
+
+    PCA = "pca"
+    VAE = "vae"
+    PIXELS = "pixels"

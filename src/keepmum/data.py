@@ -257,6 +257,24 @@ class Split:
         return self.pool.take(order), self.is_member[order]
 
 
+NO_LABEL = "(no label)"
+"""Stands for the label of a record of the population that has none."""
+
+
+def as_population(value: Records | tuple[Any, Any] | Sequence[Any]) -> Records:
+    """The attacker's own records: `Records`, or an ``(X, y)`` pair; y is None where nobody knows the labels.
+
+    Raises:
+      DataError: Something else came.
+    """
+    if isinstance(value, (tuple, list)) and len(value) == 2 and value[1] is None:
+        X = _as_native(value[0])
+        if not getattr(X, "shape", ()):
+            raise DataError(f"expected population as (X, y), (X, None) or Records, got {type(value[0]).__name__} as X")
+        return Records(X, np.full(_rows(X), NO_LABEL, dtype=object))
+    return as_records(value, "population")
+
+
 def as_records(value: Records | tuple[Any, Any] | Sequence[Any], name: str) -> Records:
     """Accept `Records` or an ``(X, y)`` pair.
 

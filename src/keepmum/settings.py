@@ -12,38 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from keepmum.choices import Doubt, Effort, EngineName
+from keepmum._values import Ends, Limit, Sides, Switch, Texts, listed, seconds
+from keepmum.choices import Doubt, Effort, EngineName, Gives, PriorName
 from keepmum.errors import ConfigError
-
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(value: Any) -> Any:
-    """Seconds of a duration such as ``"90"``, ``"15m"`` or ``"1h30m"``; other values pass for pydantic to judge.
-
-    Raises:
-      ValueError: A text that is no duration.
-    """
-    if not isinstance(value, str):
-        return value
-    text = value.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not re.fullmatch(r"(\d+(\.\d+)?[hms])+", text):
-        raise ValueError(f"expected a duration such as 90s, 15m or 1h30m, got {value!r}")
-    return sum(float(n) * UNITS[unit] for n, unit in re.findall(r"([\d.]+)([hms])", text))
-
-
-def _listed(value: Any) -> Any:
-    """One text in a place where a project file may hold a list."""
-    return (value,) if isinstance(value, str) else value
-
-
-Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed), Parameter(show_default=False)]
-Switch = Annotated[bool, Parameter(show_default=False)]
 
 
 class Section(BaseModel):
@@ -58,22 +31,31 @@ class TargetSettings(Section):
     model: Path | None = Field(default=None, description="Model file: the same as MODEL.")
     allow_pickle: Switch = Field(
         default=False,
-        description="Load a pickle or joblib file, which can run code, in a worker process; the report says so.",
+        description="Load a file that can run code (pickle, joblib, TorchScript, torch.export) in a worker process; "
+        "the report says so.",
     )
     classes: Texts = Field(
         default=(),
         description="Labels in the order of the model's probabilities, comma separated, where the file lacks them.",
     )
+    factory: str | None = Field(
+        default=None,
+        description="For weights (.safetensors, or a state dict): your function that builds the torch module, as "
+        "package.module:function; imported from the working folder or the installed packages.",
+    )
+    gives: Gives = Field(default=Gives.LOGITS, description="What a torch module gives: logits or probabilities.")
 
 
 class DataSettings(Section):
     """Whose records are asked about."""
 
     members: Path | None = Field(
-        default=None, description="Records that the model was trained on: CSV, Parquet or npz."
+        default=None, description="Records that the model was trained on: CSV, Parquet, npz or npy."
     )
     nonmembers: Path | None = Field(default=None, description="Records of the same kind that it was not trained on.")
-    population: Path | None = Field(default=None, description="The attacker's own records of the same kind, if any.")
+    population: Path | None = Field(
+        default=None, description="The attacker's own records, if any; labels may be missing."
+    )
     label: str | None = Field(default=None, description="Column that holds the label.")
     slices: Annotated[Texts, Parameter(name="--slice", show_default=False)] = Field(
         default=(), description="Column to report groups of people by; may be repeated."
@@ -155,11 +137,49 @@ class AttributeSettings(Section):
     )
 
 
+class ImageSettings(Section):
+    """How pictures are searched for where the model knows images; what is not set is up to the attack."""
+
+    persons: Switch = Field(default=False, description="A class is a person: a picture that is recognized shows them.")
+    shape: Annotated[Sides, Parameter(metavar="H,W[,C]", show_default=False)] = Field(
+        default=(), description="Height and width, and channels if any, of one image, where records are flat."
+    )
+    pixels: Annotated[Ends, Parameter(metavar="LOW,HIGH", show_default=False, allow_leading_hyphen=True)] = Field(
+        default=(), description="Darkest and brightest value of a pixel, such as 0,255; those seen unless said."
+    )
+    prior: Annotated[PriorName, Parameter(name="--image-prior")] = Field(
+        default=PriorName.PCA, description="What an attacker takes images to be, from the population."
+    )
+    components: Annotated[int | None, Parameter(name="--image-components")] = Field(
+        default=None, ge=1, description="Latent numbers of that prior; 40 of pca, 24 of vae unless said."
+    )
+    classes: Annotated[int | None, Parameter(name="--image-classes")] = Field(
+        default=None, ge=1, description="Classes to reconstruct at most, drawn at random; 25 unless said."
+    )
+    queries: Annotated[int | None, Parameter(name="--image-queries")] = Field(
+        default=None, ge=10, description="Queries for each class; by attack and effort unless said."
+    )
+
+    @field_validator("shape")
+    @classmethod
+    def _is_shape(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if value and len(value) not in (2, 3):
+            raise ValueError(f"expected height,width or height,width,channels, got {len(value)} numbers")
+        return value
+
+    @field_validator("pixels")
+    @classmethod
+    def _is_range(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if value and (len(value) != 2 or not value[0] < value[1]):
+            raise ValueError(f"expected the darkest and a brighter value, such as 0,1, got {','.join(map(str, value))}")
+        return value
+
+
 class PolicySettings(Section):
     """What the gate asks of a report."""
 
     extends: str = Field(default="default", description="Policy to start from: default or tre.")
-    fail_on: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(
+    fail_on: Annotated[tuple[str, ...] | None, BeforeValidator(listed)] = Field(
         default=None, description="Outcomes of a finding that fail the gate."
     )
     max: Mapping[str, Limit] = Field(default_factory=dict, description="Upper limit of a metric in every finding.")
@@ -174,11 +194,16 @@ class Settings(Section):
     data: DataSettings = DataSettings()
     audit: AuditSettings = AuditSettings()
     attribute: AttributeSettings = AttributeSettings()
+    images: ImageSettings = ImageSettings()
     policy: PolicySettings = PolicySettings()
 
 
-FLAGS: Mapping[str, str] = {"slices": "--slice", "attacks": "--attack"}
-"""Fields whose flag is not their name."""
+FLAGS: Mapping[str, str] = {
+    "slices": "--slice",
+    "attacks": "--attack",
+    **{f"images.{key}": f"--image-{key}" for key in ("prior", "components", "classes", "queries")},
+}
+"""Fields whose flag is not their name; with their section where another has a field of that name."""
 
 LISTS = frozenset({"classes", "slices", "attacks", "fail_on", "hidden", "known"})
 """Fields that take several values, comma separated in a flag or a variable."""
@@ -275,7 +300,7 @@ def _from_file(path: Path | None) -> Layer:
             raise ConfigError(f"{path}: expected [{section}] to be a table, got {values!r}")
         for key, value in values.items():
             where = f"{path}: [{section}] {key}"
-            _known(key, model, where)
+            known_key(key, model, where)
             at_file = (section, key) in PATHS and isinstance(value, str)
             found[section, key] = (path.parent / value if at_file else value, where)
     return found
@@ -292,8 +317,8 @@ def _from_environ(environ: Mapping[str, str]) -> Layer:
             if did_you_mean(section, Settings.model_fields):
                 _section(section, name)
             continue  # not ours to judge
-        _known(key, _section(section, name), name)
-        found[section, key] = (_listing(key, environ[name]), name)
+        known_key(key, _section(section, name), name)
+        found[section, key] = (_listing(section, key, environ[name]), name)
     return found
 
 
@@ -302,24 +327,28 @@ def _from_flags(flags: Mapping[str, Section]) -> Layer:
     for section, model in flags.items():
         for key in model.model_fields_set:
             value = getattr(model, key)
-            if key in LISTS and value is not None:
-                value = tuple(part for text in value for part in _listing(key, text))
-            found[section, key] = (value, flag(key))
+            if _is_list(section, key) and value is not None:
+                value = tuple(part for text in value for part in _listing(section, key, text))
+            found[section, key] = (value, flag(key, section))
     return found
 
 
-def _listing(key: str, text: str) -> Any:
+def _is_list(section: str, key: str) -> bool:
+    return key in LISTS and section != "images"
+
+
+def _listing(section: str, key: str, text: str) -> Any:
     """The value of a variable as a project file would hold it."""
-    if key in LISTS:
+    if _is_list(section, key):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if key in ("max", "min"):
         return {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in text.split(","))}
     return text
 
 
-def flag(key: str) -> str:
+def flag(key: str, section: str = "") -> str:
     """How a field is spelled on the command line."""
-    return FLAGS.get(key, f"--{key.replace('_', '-')}")
+    return FLAGS.get(f"{section}.{key}", FLAGS.get(key, f"--{key.replace('_', '-')}"))
 
 
 def _section(name: str, where: str) -> type[Section]:
@@ -328,7 +357,12 @@ def _section(name: str, where: str) -> type[Section]:
     return type(Settings.model_fields[name].default)
 
 
-def _known(key: str, model: type[Section], where: str) -> None:
+def known_key(key: str, model: type[Section], where: str) -> None:
+    """Refuse a field that a section does not have.
+
+    Raises:
+      ConfigError: It has none of that name.
+    """
     if key not in model.model_fields:
         raise ConfigError(f"{where} is unknown; {_hint(key, model.model_fields)}")
 
@@ -350,14 +384,16 @@ def one_line(err: ValidationError, origin: Mapping[tuple[str, str], str] | None 
 
     Args:
       err: What pydantic raised, about `Settings` or about one section of flags.
-      origin: Where each value came from, by section and key; flags by default.
+      origin: Where each value came from, by section and key; flags by default. Of a section by itself, an empty one
+        leaves the names as they are.
     """
     first, more = err.errors(include_url=False)[0], err.error_count() - 1
     place = [str(part) for part in first["loc"]]
     if origin is not None and len(place) >= 2:
         place = [origin.get((place[0], place[1]), f"[{place[0]}] {place[1]}"), *place[2:]]
-    elif place:
-        place = [flag(place[0]), *place[1:]]
+    elif place and origin is None:
+        kinds = {type(field.default).__name__: name for name, field in Settings.model_fields.items()}
+        place = [flag(place[0], kinds.get(err.title, "")), *place[1:]]
     complaint = str(first["msg"]).removeprefix("Value error, ")
     if not complaint.startswith("expected"):
         complaint = re.sub(r"^Input should be", "expected", complaint, count=1)

@@ -1,4 +1,4 @@
-"""Read records and recorded answers from CSV, TSV, Parquet and npz files.
+"""Read records and recorded answers from CSV, TSV, Parquet, npz and npy files.
 
 pandas reads the text and keeps types natural; nothing is ever unpickled.
 """
@@ -13,12 +13,12 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keepmum.data import Records, Split
+from keepmum._arrays import first_line, read_npy, read_npz
+from keepmum.data import Records, Split, as_population
 from keepmum.errors import DataError, MissingExtraError, TargetError
 from keepmum.targets._base import check_probabilities
 from keepmum.targets.function import infer_classes
@@ -26,28 +26,48 @@ from keepmum.targets.recorded import RecordedScores
 
 LABEL = "label"
 PREFIX = "p_"
-_READABLE = ".csv, .tsv, .parquet or .npz"
+_READABLE = ".csv, .tsv, .parquet or .npz, or .npy"
+LABELS = ("y", "person")
+"""Names that the array of labels goes by in an npz archive, besides that of the label column."""
 
 
 def read_records(path: str | os.PathLike[str], label: str) -> Records:
     """Records from a table with a label column.
 
     Args:
-      path: A ``.csv``, ``.tsv`` or ``.parquet`` table, or an ``.npz`` with arrays ``X`` and ``y`` (or an array named
-        as the label, and one array a column).
+      path: A ``.csv``, ``.tsv`` or ``.parquet`` table; an ``.npz`` with arrays ``X`` and ``y`` (or ``images``, or an
+        ``x`` of more than one dimension; and ``person``, or an array named as the label), or with one array
+        a column; or an ``.npy`` with X, beside which ``NAME.labels.npy`` has the labels.
       label: Name of the label column.
 
     Returns:
-      Records whose X is a data frame (tables) or an array (npz with ``X``).
+      Records whose X is a data frame (tables) or an array (npy, and npz with ``X``).
 
     Raises:
       DataError: No such file or column, or a file that is no such table.
       MissingExtraError: Parquet without pyarrow.
     """
-    file = Path(path)
-    if file.suffix.lower() == ".npz":
-        return _records_of_arrays(file, _read_npz(file), label)
+    return _records(Path(path), label, labeled=True)
+
+
+def read_population(path: str | os.PathLike[str], label: str) -> Records:
+    """The attacker's own records, as `read_records` reads them; labels may be missing altogether.
+
+    Raises:
+      DataError: No such file, or a file that is no such table.
+      MissingExtraError: Parquet without pyarrow.
+    """
+    return _records(Path(path), label, labeled=False)
+
+
+def _records(file: Path, label: str, *, labeled: bool) -> Records:
+    suffix = file.suffix.lower()
+    if suffix in (".npz", ".npy"):
+        arrays = read_npz(file) if suffix == ".npz" else read_npy(file, label, labeled=labeled)
+        return _records_of_arrays(file, arrays, label, labeled=labeled)
     frame = _read_frame(file)
+    if label not in frame.columns and not labeled:
+        return as_population((frame, None))
     if label not in frame.columns:
         raise DataError(_no_column(file, label, [str(c) for c in frame.columns]))
     if frame.shape[1] == 1:
@@ -102,7 +122,7 @@ class _Answers:
 
 def _answers_of(file: Path) -> _Answers:
     if file.suffix.lower() == ".npz":
-        return _answers_of_arrays(file, _read_npz(file))
+        return _answers_of_arrays(file, read_npz(file))
     frame = _read_frame(file)
     names = [str(c) for c in frame.columns]
     if LABEL not in names:
@@ -253,7 +273,7 @@ def _read_parquet(file: Path) -> Any:
     try:
         return pd.read_parquet(file, engine="pyarrow").reset_index(drop=True)
     except (pyarrow.ArrowException, OSError, ValueError) as err:
-        raise DataError(f"{file.name} is no Parquet file that can be read ({_line(err)})") from err
+        raise DataError(f"{file.name} is no Parquet file that can be read ({first_line(err)})") from err
 
 
 def _read_text(file: Path) -> Any:
@@ -280,9 +300,9 @@ def _read_text(file: Path) -> Any:
     except pd.errors.EmptyDataError as err:
         raise DataError(f"{file.name} is empty") from err
     except (pd.errors.ParserError, pd.errors.ParserWarning) as err:
-        raise DataError(f"{file.name} is no whole table: rows of unequal length ({_line(err)})") from err
+        raise DataError(f"{file.name} is no whole table: rows of unequal length ({first_line(err)})") from err
     except (UnicodeDecodeError, csv.Error, ValueError) as err:
-        raise DataError(f"{file.name} is no text table in UTF-8 ({_line(err)})") from err
+        raise DataError(f"{file.name} is no text table in UTF-8 ({first_line(err)})") from err
     except OSError as err:
         raise DataError(f"cannot read {file} ({err.strerror})") from err
     _check_duplicates(file, names)
@@ -314,43 +334,25 @@ def _check_lengths(file: Path, separator: str, width: int) -> None:
                 raise DataError(f"{file.name} is no whole table: row {number} has {len(row)} values, expected {width}")
 
 
-def _read_npz(file: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with file.open("rb") as raw, np.load(raw, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise DataError(f"{file.name} is no npz archive: save with numpy.savez")
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as err:
-        raise DataError(f"expected a file of records, got {file}, which is not there") from err
-    except ValueError as err:
-        objects = "Object arrays" in str(err)
-        what = (
-            "holds Python objects, which are never unpickled: save numbers or text" if objects else "is no npz archive"
-        )
-        raise DataError(f"{file.name} {what}") from err
-    except (OSError, BadZipFile, EOFError, KeyError, NotImplementedError) as err:
-        raise DataError(f"{file.name} is no npz archive, or a damaged one ({_line(err)})") from err
-
-
-def _records_of_arrays(file: Path, arrays: dict[str, NDArray[Any]], label: str) -> Records:
-    name = label if label in arrays else "y"
-    if name not in arrays:
+def _records_of_arrays(file: Path, arrays: dict[str, NDArray[Any]], label: str, *, labeled: bool) -> Records:
+    name = next((key for key in (label, *LABELS) if key in arrays), None)
+    if name is None and labeled:
         raise DataError(_no_column(file, label, list(arrays), kind="array"))
-    if "X" in arrays:
-        return _nonempty(_named(file, arrays["X"], arrays[name]), file)
-    columns = {key: values for key, values in arrays.items() if key != name}
-    if not columns or any(values.ndim != 1 or len(values) != len(arrays[name]) for values in columns.values()):
-        raise DataError(f"{file.name}: expected an array X, or one array of shape (n,) for each column")
-    import pandas as pd
+    rest = {key: values for key, values in arrays.items() if key != name}
+    y = None if name is None else arrays[name]
+    X = rest.get("X", rest.get("images", rest.get("x")))
+    if X is None or ("X" not in rest and X.ndim < 2):
+        n = len(next(iter(rest.values()), ())) if y is None else len(y)
+        if not rest or any(values.ndim != 1 or len(values) != n for values in rest.values()):
+            raise DataError(f"{file.name}: expected an array X, or one array of shape (n,) for each column")
+        import pandas as pd
 
-    return _nonempty(_named(file, pd.DataFrame(columns), arrays[name]), file)
+        frame = pd.DataFrame(rest)
+        return _nonempty(as_population((frame, None)) if y is None else _named(file, frame, y), file)
+    return _nonempty(as_population((X, None)) if y is None else _named(file, X, y), file)
 
 
 def _nonempty(records: Records, file: Path) -> Records:
     if not len(records):
         raise DataError(f"{file.name} holds no records")
     return records
-
-
-def _line(err: BaseException) -> str:
-    return (str(err).strip().splitlines() or [type(err).__name__])[0][:200]

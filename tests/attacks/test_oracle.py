@@ -98,6 +98,93 @@ def test_budget_is_hard_and_nothing_is_asked_or_lost_beyond_it():
     assert target.queries == 20
 
 
+@pytest.mark.parametrize("question", ["probabilities", "labels", "hits", "margin", "confidence"])
+@pytest.mark.parametrize("access", ["scores", "labels"])
+def test_an_image_asked_about_before_costs_nothing(question, access):
+    if access == "labels" and question not in ("labels", "hits"):
+        pytest.skip("labels alone")
+    target = Linear()
+    oracle = ask(target, budget=100, remember=True, limits=Limits(access=access))
+    plain = ask(budget=100, limits=Limits(access=access))
+    order = [3, 1, 3, 6, 0]
+    for images in (IMAGES[:2], IMAGES[order], IMAGES, IMAGES[:0]):
+        told, expected = getattr(oracle, question)(images), getattr(plain, question)(images)
+        np.testing.assert_allclose(told, expected, rtol=1e-12)
+        assert told.dtype == expected.dtype
+    assert oracle.queries == target.queries == 7
+    assert oracle.saved == plain.queries - 7 == 7
+    assert plain.saved == 0
+    asked = np.concatenate([records.X for records in target.asked])
+    assert len(np.unique(asked, axis=0)) == len(asked) == 7
+
+
+def test_what_is_remembered_is_what_the_model_saw():
+    target = Linear()
+    like = Records(np.zeros((2, *SHAPE), dtype=np.int16), np.zeros(2, dtype=int))
+    oracle = Oracle(target, 0, like, SHAPE, budget=10, remember=True)
+    oracle.probabilities(np.stack([np.full(SHAPE, 3.1), np.full(SHAPE, 2.9), np.full(SHAPE, 3.6)]))
+    assert (oracle.queries, oracle.saved) == (2, 1)
+    oracle = ask(budget=10, remember=True)
+    oracle.probabilities(np.stack([np.zeros(SHAPE), np.full(SHAPE, -0.0)]))
+    assert oracle.queries == 1
+
+
+def test_noise_and_repeats_are_always_asked_for():
+    from keepmum.targets.averaged import averaged
+
+    noisy = ask(budget=100, remember=True, limits=Limits(noise=0.1))
+    assert not np.array_equal(noisy.probabilities(IMAGES), noisy.probabilities(IMAGES))
+    assert (noisy.queries, noisy.saved) == (14, 0)
+    thrice = ask(budget=100, remember=True, repeats=3)
+    thrice.probabilities(IMAGES)
+    thrice.probabilities(IMAGES)
+    assert (thrice.queries, thrice.saved) == (42, 0)
+    for target in (averaged(Linear(), 2), remembered(averaged(Linear(), 2))):
+        audited = ask(target, budget=100, remember=True)
+        audited.probabilities(IMAGES)
+        audited.probabilities(IMAGES)
+        assert (audited.queries, audited.saved) == (14, 0)
+
+
+def test_a_budget_is_hard_for_what_is_new_alone():
+    target = Linear()
+    oracle = ask(target, budget=5, remember=True)
+    oracle.margin(IMAGES[:4])
+    with pytest.raises(BudgetError, match="at most 1 more queries, got 3"):
+        oracle.margin(IMAGES)
+    assert (oracle.queries, oracle.saved, target.queries) == (4, 0, 4)
+    oracle.margin(IMAGES[:5])
+    assert (oracle.queries, oracle.saved, oracle.left) == (5, 4, 0)
+
+
+def test_a_search_in_circles_comes_to_an_end():
+    target, rounds = Linear(), 0
+    oracle = ask(target, budget=20, remember=True)
+    while oracle.left and rounds < 1000:
+        oracle.margin(IMAGES[:1])
+        rounds += 1
+    assert rounds == 20 + 20
+    assert oracle.queries == target.queries == 20
+
+
+def test_memory_is_bounded_and_forgets_the_oldest():
+    from keepmum.attacks.inversion._memory import OVERHEAD, Memory
+
+    asked = []
+
+    def answers(X):
+        asked.extend(X[:, 0].tolist())
+        return np.repeat(X[:, :1], K, axis=1)
+
+    memory = Memory(10 * (OVERHEAD + 8 * K))
+    X = np.arange(30.0)[:, None]
+    for rows in (X, X[20:], X[15:]):
+        told = memory.answer(rows, memory.unknown(rows), answers)
+        np.testing.assert_array_equal(told, np.repeat(rows, K, axis=1))
+        assert len(memory) == 10
+    assert asked == [*range(30), *range(15, 20)]
+
+
 def test_without_a_budget_a_huge_number_is_left():
     oracle = ask()
     oracle.labels(IMAGES)

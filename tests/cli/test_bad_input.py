@@ -129,6 +129,83 @@ def test_records_of_another_shape(keepmum, tmp_path: Path, files: Path) -> None:
     assert wrong(keepmum, tmp_path, "audit", files / "model.skops", *data)
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a torch module, and images as people keep them."""
+    torch = pytest.importorskip("torch")
+    safetensors = pytest.importorskip("safetensors.torch")
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name in ("faces", "held"):
+        np.savez(folder / f"{name}.npz", X=rng.uniform(size=(60, 6, 5)).astype(np.float32), y=np.arange(60) % 3)
+    np.savez(folder / "public.npz", X=rng.uniform(size=(60, 6, 5)).astype(np.float32))
+    np.savez(folder / "wide.npz", X=rng.uniform(size=(60, 7, 5)).astype(np.float32))
+    np.savez(folder / "objects.npz", X=np.array([None] * 3, dtype=object), y=np.arange(3))
+    np.save(folder / "bare.npy", rng.uniform(size=(60, 6, 5)))
+    (folder / "text.npy").write_text("no array")
+    np.savez(folder / "nothing.npz", y=np.arange(3))
+    code = "from torch import nn\n\ndef make(width=3):\n    return nn.Sequential(nn.Flatten(), nn.Linear(30, width))\n"
+    (folder / "picturenet.py").write_text(code + "\ndef wide():\n    return make(4)\n")
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(30, 3))
+    safetensors.save_file(module.state_dict(), folder / "model.safetensors")
+    torch.save(module, folder / "whole.pt")
+    safetensors.save_file({"0.weight": torch.zeros(2)}, folder / "other.safetensors")
+    return folder
+
+
+USUAL = {
+    "model": "model.safetensors",
+    "--factory": "picturenet:make",
+    "--members": "faces.npz",
+    "--nonmembers": "held.npz",
+}
+PUBLIC = {"--population": "public.npz", "--attack": "inversion/nes"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--factory": None}, "say which function builds the module (--factory"),
+        ({"--factory": "picturenet"}, "expected package.module:function"),
+        ({"--factory": "nonet:make"}, "nonet cannot be imported from"),
+        ({"--factory": "picturenet:wide"}, "expected 1.weight of shape (4, 30), as the factory builds it, got (3, 30)"),
+        ({"model": "other.safetensors"}, "lacks 1.weight, 1.bias and has 0.weight"),
+        ({"model": "whole.pt"}, "more than weights"),
+        ({"--gives": "odds"}, "--gives: expected 'logits' or 'probabilities', got 'odds'"),
+        ({"--gives": "probabilities"}, "expected probabilities from the module, as declared"),
+        ({"--classes": "0,1"}, "label 2 was not seen in training (the model knows 0, 1)"),
+        ({**PUBLIC, "--shape": "6"}, "--shape: expected height,width"),
+        ({**PUBLIC, "--shape": "6,x"}, "--shape 1: expected a valid integer"),
+        ({**PUBLIC, "--shape": "3,3"}, "expected records that are images of shape (3, 3)"),
+        ({**PUBLIC, "--pixels": "1,0"}, "--pixels: expected the darkest and a brighter value"),
+        ({**PUBLIC, "--pixels": "0,0.5"}, "members: expected pixels from 0 to 0.5, as declared"),
+        ({**PUBLIC, "--image-prior": "gan"}, "--image-prior: expected 'pca', 'vae' or 'pixels', got 'gan'"),
+        ({**PUBLIC, "--image-components": "0"}, "--image-components: expected greater than or equal to 1"),
+        ({**PUBLIC, "--image-prior": "pixels", "--image-components": "3"}, "pixels have none"),
+        ({**PUBLIC, "--image-classes": "0"}, "--image-classes: expected greater than or equal to 1"),
+        ({**PUBLIC, "--image-queries": "5"}, "--image-queries: expected greater than or equal to 10"),
+        ({**PUBLIC, "--population": "wide.npz"}, "population: expected images of shape (6, 5), as the members are"),
+        ({"--attack": "membership/loss", "--persons": ""}, "none of the attacks draws pictures of these records"),
+        ({"--members": "objects.npz"}, "never unpickled"),
+        ({"--members": "bare.npy"}, "bare.npy has no labels: save them as bare.labels.npy"),
+        ({"--members": "text.npy"}, "text.npy"),
+        ({"--members": "public.npz"}, "public.npz has no array 'y' among X"),
+        ({"--population": "nothing.npz"}, "expected an array X"),
+    ],
+    ids=str,
+)
+def test_torch_files_and_images(keepmum, tmp_path: Path, pictures: Path, monkeypatch, change, message: str) -> None:
+    monkeypatch.setattr("keepmum.targets.files.facts_in_worker", lambda *_: {})  # two seconds each
+    monkeypatch.syspath_prepend(pictures)
+    words: list[object] = ["audit"]
+    for name, value in {**USUAL, **change}.items():
+        if value is not None:
+            words += [] if name == "model" else [name]
+            words += [pictures / value] if value.endswith((".safetensors", ".pt", ".npz", ".npy")) else [value]
+    words = [word for word in words if word != ""]
+    assert message in wrong(keepmum, tmp_path, *words)
+
+
 def test_an_unwritable_folder(keepmum, tmp_path: Path, files: Path) -> None:
     (tmp_path / "file").write_text("")
     scores = ("--scores", files / "tight.csv", files / "others.csv")

@@ -10,7 +10,7 @@ import pytest
 
 import keepmum
 from keepmum.data import Records
-from keepmum.errors import DataError, MissingExtraError, TargetError
+from keepmum.errors import ConfigError, DataError, MissingExtraError, TargetError
 from keepmum.targets import GradientTarget, TorchTarget, as_target
 from keepmum.targets._remembered import remembered
 
@@ -320,3 +320,54 @@ def test_an_audit_of_a_module_finds_what_it_memorized():
     assert "error" not in found.values()
     assert found["membership/loss"] == "leak"
     assert report.target["access"] == "gradients"
+
+
+def ends(outputs=K):
+    return nn.Sequential(network(outputs), nn.Softmax(dim=1) if outputs > 1 else nn.Sigmoid())
+
+
+@pytest.mark.parametrize("outputs", [K, 1])
+def test_declared_probabilities_are_answered_and_differentiated_as_their_logits(outputs):
+    labels = range(max(outputs, 2))
+    records = Records(X, Y % len(labels))
+    plain = TorchTarget(network(outputs), labels)
+    declared = TorchTarget(ends(outputs), labels, gives="probabilities")
+    for ask in ("predict_proba", "input_gradients", "loss_gradients", "gradient_norms"):
+        np.testing.assert_allclose(getattr(declared, ask)(records), getattr(plain, ask)(records), rtol=1e-9, atol=1e-12)
+    assert plain.notes == [
+        f"The module was seen to give logits: {'softmax' if outputs > 1 else 'the logistic function'} was applied."
+    ]
+    assert declared.notes == [
+        "The module was seen to give probabilities, as declared: their logarithms count as its logits."
+    ]
+    declared.predict_proba(records)
+    assert len(declared.notes) == 1
+
+
+def test_logits_declared_as_probabilities_are_refused():
+    with pytest.raises(TargetError, match="expected probabilities from the module, as declared, got values from -"):
+        TorchTarget(network(), range(K), gives="probabilities").predict_proba(RECORDS)
+    several = nn.Sequential(network(), nn.Sigmoid())  # of several labels, not of one
+    with pytest.raises(TargetError, match="need not sum to 1"):
+        TorchTarget(several, range(K), gives="probabilities").predict_proba(RECORDS)
+    with pytest.raises(ConfigError, match="expected a module that gives logits or probabilities, got 'odds'"):
+        TorchTarget(network(), range(K), gives="odds")
+
+
+def test_certain_probabilities_stay_certain():
+    class Certain(nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.one_hot((x[:, 0] > 0).long(), K).to(x.dtype)
+
+    told = TorchTarget(Certain(), range(K), gives="probabilities").predict_proba(RECORDS)
+    np.testing.assert_allclose(told, np.eye(K)[(X[:, 0] > 0).astype(int)], atol=1e-30)
+
+
+def test_single_numbers_from_0_to_1_are_remarked_on():
+    class Half(nn.Module):
+        def forward(self, x):
+            return torch.sigmoid(x[:, :1])
+
+    target = TorchTarget(Half(), [0, 1])
+    target.predict_proba(RECORDS)
+    assert "declare them if they are probabilities" in target.notes[0]

@@ -114,12 +114,15 @@ class Attack(ABC, Generic[T]):
       id: ``family/technique``.
       needs: The access that it needs.
       references: Papers, as ``arXiv:…`` or a citation.
+      labels_of_others: Whether it looks at the labels of the population: it is then given those records alone whose
+        labels the model knows.
       by_recipe: Whether its findings rest on models of the target's recipe, and are void where these are not like it.
     """
 
     id: ClassVar[str]
     needs: ClassVar[type[Target]]
     references: ClassVar[tuple[str, ...]]
+    labels_of_others: ClassVar[bool] = True
     by_recipe: ClassVar[bool] = False
 
     @classmethod
@@ -164,6 +167,13 @@ class Attack(ABC, Generic[T]):
     def unsuited(self, records: Records) -> str | None:
         """Why it cannot be played on records of this kind, or None."""
         return None
+
+    def refuse(self, data: Split) -> None:
+        """Say what is wrong with the records before anything is asked; most attacks take what comes.
+
+        Raises:
+          DataError: They are not as they are declared to be.
+        """
 
     def fits(self, records: Records, effort: Effort) -> bool:
         """Whether an audit of such records plays it unless told otherwise; who asks for it by name gets it anyway."""

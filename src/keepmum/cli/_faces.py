@@ -42,7 +42,7 @@ class Faces:
     Attributes:
       members: The model is trained on these.
       heldout: Other photos of the same people.
-      public: Photos of other people, which the attacker has; their labels are what the model takes them for.
+      public: Photos of other people, which the attacker has; the model knows none of them, so they have no labels.
       model: The recognizer: a network of one hidden layer.
     """
 
@@ -102,7 +102,7 @@ def train(data: str, seed: int) -> Faces:
     """Divide persons and photos at random, and train the recognizer."""
     from sklearn.neural_network import MLPClassifier
 
-    from keepmum.data import Records
+    from keepmum.data import Records, as_population
 
     X, y = load(data, seed)
     rng = np.random.default_rng(seed)
@@ -115,8 +115,8 @@ def train(data: str, seed: int) -> Faces:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it may well stop before nothing is left to learn
         model = MLPClassifier((64,), max_iter=EPOCHS, random_state=seed).fit(flat[inside], names)
-    taken_for = model.predict(flat[others])
-    return Faces(Records(flat[inside], names), Records(flat[outside], names), Records(flat[others], taken_for), model)
+    public = as_population((flat[others], None))
+    return Faces(Records(flat[inside], names), Records(flat[outside], names), public, model)
 
 
 def ways() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,7 @@ from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
     from keepmum.data import Records
-    from keepmum.settings import (
-        AttributeSettings,
-        AuditSettings,
-        DataSettings,
-        EffortSettings,
-        Settings,
-        TargetSettings,
-    )
+    from keepmum.settings import EffortSettings, Section, Settings
     from keepmum.targets import Target
 
 READING = "reading the model and the records"
@@ -48,26 +41,26 @@ class Case:
     options: dict[str, Any]
 
 
-def configured(
-    model: Path | None,
-    target: TargetSettings,
-    data: DataSettings,
-    options: AuditSettings,
-    attribute: AttributeSettings,
-    config: Path | None,
-) -> Settings:
+def configured(model: Path | None, flags: Mapping[str, Section], config: Path | None) -> Settings:
     """All settings, with the model from the command line if it is there.
+
+    Args:
+      model: MODEL.
+      flags: Sections by name, as the flags set them.
+      config: Project file, if one was named.
 
     Raises:
       ConfigError: A setting cannot be used.
     """
     from keepmum.settings import TargetSettings, load
 
-    if model is not None and target.model is not None:
-        raise ConfigError(f"expected one model, got {model} and --model {target.model}")
+    target = flags["target"]
+    named = target.model_dump(exclude_unset=True)
+    if model is not None and named.get("model") is not None:
+        raise ConfigError(f"expected one model, got {model} and --model {named['model']}")
     if model is not None:
-        target = TargetSettings(**{**target.model_dump(exclude_unset=True), "model": model})
-    return load({"target": target, "data": data, "audit": options, "attribute": attribute}, config=config)
+        target = TargetSettings(**{**named, "model": model})
+    return load({**flags, "target": target}, config=config)
 
 
 def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
@@ -90,18 +83,28 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
         model, split = read_answers(*scores)
         members, nonmembers, population = split.members, split.nonmembers, split.population
     else:
-        from keepmum.tables import read_records
-        from keepmum.targets.files import load
+        from keepmum.tables import read_population, read_records
+        from keepmum.targets.coerce import as_target
 
-        label = _needed(settings.data.label, "--label COLUMN", "label in [data]")
+        label = _label(settings, files)
         if label in settings.attribute.hidden:
             raise ConfigError(f"--hidden {label}: that is the label, which the attacker is taken to know: hide another")
         members, nonmembers = (read_records(files[side], label) for side in ("members", "nonmembers"))
-        population = read_records(files["population"], label) if "population" in files else None
-        model = load(files["model"], allow_pickle=settings.target.allow_pickle, classes=_labels(settings, members))
+        population = read_population(files["population"], label) if "population" in files else None
+        how = settings.target.model_dump(include={"allow_pickle", "factory", "gives"})
+        model = as_target(files["model"], members.y, _labels(settings, members), probe=members, **how)
     source = {"command": command(), **{name: str(path) for name, path in files.items()}}
     source["request"] = _request(settings, files)
     return Case(model, members, nonmembers, population, source, _options(settings))
+
+
+def _label(settings: Settings, files: dict[str, Path]) -> str:
+    """The column of the label; files of arrays have a name for it."""
+    sides = [files[side].suffix.lower() for side in ("members", "nonmembers")]
+    if settings.data.label is None and all(suffix in (".npz", ".npy") for suffix in sides):
+        return "y"
+    label: str = _needed(settings.data.label, "--label COLUMN", "label in [data]")
+    return label
 
 
 def _labels(settings: Settings, members: Records) -> list[Any] | None:
@@ -151,12 +154,13 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
     import keepmum
 
     asked = settings.model_dump(
-        mode="json", include={"target": {"allow_pickle", "classes"}, "data": {"label", "slices"}}
+        mode="json", include={"target": {"allow_pickle", "classes", "factory", "gives"}, "data": {"label", "slices"}}
     )
     asked["audit"] = settings.audit.model_dump(
         mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address", "include_restricted"}
     )
     asked["attribute"] = settings.attribute.model_dump(mode="json")
+    asked["images"] = settings.images.model_dump(mode="json")
     asked["keepmum"] = keepmum.__version__
     asked["files"] = {role: _sha256(path) for role, path in sorted(files.items())}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -185,6 +189,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "hidden": settings.attribute.hidden,
         "known": settings.attribute.known or None,
         "tolerance": settings.attribute.tolerance,
+        "images": settings.images,
     }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from cyclopts import Group, Parameter
 
-from keepmum.settings import Switch
+from keepmum._values import Switch
 
 if TYPE_CHECKING:
     from rich.console import Console

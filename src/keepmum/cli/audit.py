@@ -12,11 +12,14 @@ from keepmum.cli._inputs import READING, Case, configured, cores, read_case
 from keepmum.cli._runs import Run, new_run, unfinished
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.errors import ConfigError
-from keepmum.settings import AttributeSettings, AuditSettings, DataSettings, TargetSettings
+from keepmum.settings import AttributeSettings, AuditSettings, DataSettings, ImageSettings, TargetSettings
 
 Model = Annotated[
     Path | None,
-    Parameter(help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt; or set it in keepmum.toml."),
+    Parameter(
+        help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt, torch .safetensors with --factory; or "
+        "set it in keepmum.toml."
+    ),
 ]
 Scores = Annotated[
     tuple[Path, Path] | None,
@@ -28,6 +31,8 @@ Target = Annotated[TargetSettings, Parameter(name="*", group=Group("What is audi
 Data = Annotated[DataSettings, Parameter(name="*", group=Group("Whose records", sort_key=2))]
 How = Annotated[AuditSettings, Parameter(name="*", group=Group("How", sort_key=3))]
 Attribute = Annotated[AttributeSettings, Parameter(name="*", group=Group("Hidden attributes", sort_key=4))]
+Images = Annotated[ImageSettings, Parameter(name="*", group=Group("Pictures", sort_key=5))]
+NO_IMAGES = ImageSettings()
 NO_TARGET, NO_DATA, NO_HOW, NO_ATTRIBUTE = TargetSettings(), DataSettings(), AuditSettings(), AttributeSettings()
 
 
@@ -40,6 +45,7 @@ def audit(
     data: Data = NO_DATA,
     how: How = NO_HOW,
     attribute: Attribute = NO_ATTRIBUTE,
+    images: Images = NO_IMAGES,
     common: Options = DEFAULTS,
 ) -> int:
     """Measure what a model gives away about the people that it was trained on.
@@ -51,7 +57,8 @@ def audit(
     if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
-    settings = configured(model, target, data, how, attribute, common.config)
+    sections = {"target": target, "data": data, "audit": how, "attribute": attribute, "images": images}
+    settings = configured(model, sections, common.config)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)

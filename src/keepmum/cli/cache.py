@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from keepmum._values import Switch
 from keepmum.cli._app import Exit
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal, size
 from keepmum.errors import ConfigError
-from keepmum.settings import Switch
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +58,7 @@ def cache(
 
 def _age(older_than: str | None, *, everything: bool) -> float:
     """Seconds after which signals are old."""
-    from keepmum.settings import seconds
+    from keepmum._values import seconds
 
     if everything == (older_than is not None):
         raise ConfigError("expected one of --older-than AGE and --all")

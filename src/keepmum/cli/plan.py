@@ -13,10 +13,12 @@ from keepmum.cli.audit import (
     NO_ATTRIBUTE,
     NO_DATA,
     NO_HOW,
+    NO_IMAGES,
     NO_TARGET,
     Attribute,
     Data,
     How,
+    Images,
     Model,
     Scores,
     Target,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 HOW_MUCH = ("seed", "max_queries", "repeats", "effort", "seconds", "shadows", "shadow_store")
-ASKED = ("attacks", "hidden", "known", "tolerance", *HOW_MUCH)
+ASKED = ("attacks", "hidden", "known", "tolerance", "images", *HOW_MUCH)
 BY = {"number": "", "effort": ", as the effort says", "budget": ", as many as fit into the budget"}
 
 
@@ -41,6 +43,7 @@ def plan(
     data: Data = NO_DATA,
     how: How = NO_HOW,
     attribute: Attribute = NO_ATTRIBUTE,
+    images: Images = NO_IMAGES,
     common: Options = DEFAULTS,
 ) -> int:
     """Tell what an audit would play, ask and cost, and what the records can show at all.
@@ -53,7 +56,8 @@ def plan(
     if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
-    settings = configured(model, target, data, how, attribute, common.config)
+    sections = {"target": target, "data": data, "audit": how, "attribute": attribute, "images": images}
+    settings = configured(model, sections, common.config)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)

@@ -253,6 +253,16 @@ def answers(target: Target, records: Records) -> NDArray[Any]:
     return target.predict_value(records) if isinstance(target, RegressionTarget) else np.empty(0)
 
 
+def labels_known(target: Target, records: Records) -> NDArray[np.bool_]:
+    """Which records have a label that means something to a target, ``(n,)``: one of its classes; a finite number."""
+    if isinstance(target, LabelTarget):
+        return target.knows(records.y)
+    if not isinstance(target, RegressionTarget):
+        return np.ones(len(records), dtype=bool)
+    numbers = [value if isinstance(value, (bool, int, float)) else np.nan for value in records.y.tolist()]
+    return np.isfinite(np.asarray(numbers, dtype=np.float64))
+
+
 def check_probabilities(answer: Any, rows: int, classes: int) -> Floats:
     """Probabilities of shape ``(rows, classes)``; a single column is read as that of the second class.
 

@@ -20,7 +20,11 @@ _COMPRESSED: tuple[bytes, ...] = (
     b"\x5d\x00\x00",
 )
 _COMPRESSED += (b"\x04\x22\x4d\x18", b"ZF")  # lz4, and joblib before 0.10
-SUPPORTED = "skops (.skops), ONNX (.onnx), XGBoost (.json, .ubj), LightGBM (.txt)"
+SUPPORTED = (
+    "skops (.skops), ONNX (.onnx), XGBoost (.json, .ubj), LightGBM (.txt), or weights of a torch module (.safetensors)"
+)
+LONGEST_HEADER = 100_000_000
+"""Bytes that the header of a safetensors file may have, as that library reads it."""
 
 
 class Format(Enum):
@@ -30,7 +34,21 @@ class Format(Enum):
     ONNX = "ONNX"
     XGBOOST = "XGBoost JSON or UBJ"
     LIGHTGBM = "LightGBM text"
+    SAFETENSORS = "safetensors"
+    TORCH = "PyTorch archive"
+    TORCHSCRIPT = "TorchScript"
+    EXPORTED = "torch.export"
     PICKLE = "pickle"
+
+    @property
+    def is_weights(self) -> bool:
+        """Whether it holds the weights of a torch module, and not the module."""
+        return self in (Format.SAFETENSORS, Format.TORCH)
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether loading or asking it runs what its author wrote, beyond arithmetic."""
+        return self in (Format.PICKLE, Format.TORCHSCRIPT, Format.EXPORTED)
 
 
 def sniff(path: Path) -> Format:
@@ -50,10 +68,18 @@ def sniff(path: Path) -> Format:
     if not head:
         raise UnsafeFileError(f"{path.name} is empty: copy it again, or save it again")
     suffix = path.suffix.lower()
+    if _is_safetensors(path, head):  # before pickles: the length of a header may begin like one
+        return Format.SAFETENSORS
     if is_pickle(head) or (suffix in PICKLE_NAMES and not head.startswith(b"PK")):
         return Format.PICKLE
     found = _by_content(path, head)
-    expected = {".skops": Format.SKOPS, ".onnx": Format.ONNX, ".ubj": Format.XGBOOST}.get(suffix)
+    expected = {
+        ".skops": Format.SKOPS,
+        ".onnx": Format.ONNX,
+        ".ubj": Format.XGBOOST,
+        ".safetensors": Format.SAFETENSORS,
+        ".pt2": Format.EXPORTED,
+    }.get(suffix)
     if suffix == ".onnx" and found is None and head[:1] in (b"\x08", b"\x0a", b"\x3a", b"\x42"):
         return Format.ONNX  # protocol buffers have no magic number; the first field is one of ModelProto's
     if expected is not None and found is not expected:
@@ -97,8 +123,14 @@ def _by_content(path: Path, head: bytes) -> Format | None:
     return None
 
 
+def _is_safetensors(path: Path, head: bytes) -> bool:
+    """Eight bytes with the length of a JSON object, and then that object."""
+    length = int.from_bytes(head[:8], "little")
+    return 2 <= length <= min(LONGEST_HEADER, path.stat().st_size - 8) and head[8:9] == b"{"
+
+
 def _archive(path: Path) -> Format | None:
-    """A zip archive: skops, or what PyTorch and Keras write."""
+    """A zip archive: skops, or what PyTorch writes."""
     try:
         with ZipFile(path) as archive:
             names = archive.namelist()
@@ -106,6 +138,9 @@ def _archive(path: Path) -> Format | None:
         raise UnsafeFileError(f"{path.name} is a damaged or cut-off archive: copy it again, or save it again") from err
     if "schema.json" in names:
         return Format.SKOPS
-    if any(name.endswith("data.pkl") for name in names):
-        raise UnsafeFileError(f"{path.name} is a PyTorch archive, which holds a pickle: export the model to ONNX")
-    return None
+    inside = {name.partition("/")[2] or name for name in names}
+    if inside & {"archive_format", "models/model.json", "serialized_exported_program.json"}:
+        return Format.EXPORTED
+    if "constants.pkl" in inside or any(name.startswith("code/") for name in inside):
+        return Format.TORCHSCRIPT
+    return Format.TORCH if "data.pkl" in inside else None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum.choices import Gives
 from keepmum.data import Records
 from keepmum.errors import MissingExtraError, TargetError
 
@@ -20,6 +21,8 @@ FAILURES = (
     AssertionError,
 )
 """What modules raise about records of another shape or type."""
+SLACK, ROUNDED = 1e-4, 1e-2
+"""How far from 1 a row of probabilities may be in single precision; in half precision."""
 
 
 def as_array(records: Records) -> NDArray[Any]:
@@ -104,25 +107,54 @@ def dtype_of(module: Any, wanted: str | None) -> Any:
     return found
 
 
-def refuse_probabilities(module: Any, answer: Any) -> None:
-    """Probabilities taken for logits would pass as an unsure model, which an audit must not take for a discreet one.
+def tell_apart(module: Any, answer: Any, declared: Gives) -> str:
+    """Look at whether answers are logits or probabilities, and say so in one sentence.
+
+    Probabilities taken for logits would pass as an unsure model, which an audit must not take for a discreet one.
+
+    Args:
+      module: Who gave them.
+      answer: ``(n, K)``, or ``(n, 1)`` about the second of two classes.
+      declared: What they are said to be.
 
     Raises:
-      TargetError: Rows that sum to one, or a logistic function at the end.
+      TargetError: They are of the other kind.
     """
-    torch = import_torch()
-    if not answer.numel() or answer.min() < 0 or answer.max() > 1:
-        return
+    several = answer.shape[1] > 1
+    if declared is Gives.PROBABILITIES:
+        if not _probable(answer, ROUNDED):
+            raise TargetError(
+                f"expected probabilities from the module, as declared, got values from {float(answer.min()):.4g} to "
+                f"{float(answer.max()):.4g} in rows that need not sum to 1: declare logits, or audit a function"
+            )
+        return "The module was seen to give probabilities, as declared: their logarithms count as its logits."
     *_, last = module.modules()
-    if answer.ndim == 2 and answer.shape[1] > 1:
-        ends = bool(((answer.sum(dim=1) - 1).abs() < 1e-4).all())
-    else:
-        ends = isinstance(last, torch.nn.Sigmoid)
-    if ends:
-        raise TargetError(
-            "expected a module that gives logits, got one that gives probabilities: take its last layer off, or audit "
-            "a function that returns the probabilities"
-        )
+    logistic = getattr(last, "original_name", type(last).__name__) == "Sigmoid"
+    if len(answer) and _probable(answer, SLACK):
+        if several or logistic:
+            raise TargetError(
+                "expected a module that gives logits, got one that gives probabilities: declare it "
+                "(gives='probabilities', --gives probabilities), take its last layer off, or audit a function"
+            )
+        return "The module gives single numbers from 0 to 1, taken for logits: declare them if they are probabilities."
+    return f"The module was seen to give logits: {'softmax' if several else 'the logistic function'} was applied."
+
+
+def _probable(answer: Any, slack: float) -> bool:
+    """Whether ``(n, K)`` or ``(n, 1)`` numbers can be probabilities."""
+    if len(answer) and (answer.min() < 0 or answer.max() > 1 + slack):
+        return False
+    return answer.shape[1] == 1 or bool(((answer.sum(dim=1) - 1).abs() < slack).all())
+
+
+def logs_of(probabilities: Any) -> Any:
+    """Logits of probabilities: logarithms of ``(n, K)``; log-odds of ``(n, 1)``, which is about one of two classes."""
+    torch = import_torch()
+    facts = torch.finfo(probabilities.dtype)
+    p = probabilities.clamp(min=facts.tiny)
+    if p.shape[1] > 1:
+        return p.log()
+    return p.log() - (1 - probabilities).clamp(min=facts.tiny).log()
 
 
 def to_numpy(tensor: Any) -> NDArray[Any]:

@@ -7,6 +7,7 @@ Python process can.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from keepmum.data import Records
-from keepmum.errors import KeepmumError, MissingExtraError
+from keepmum.errors import KeepmumError, MissingExtraError, UnsafeFileError
 from keepmum.targets._wire import Arrays, pack, unpack, unpack_records
 
 _FORBIDDEN = (
@@ -65,13 +66,42 @@ def forbid(event: str, args: tuple[Any, ...]) -> None:
         raise PermissionError(f"the model file tried {args[1]}")
 
 
-def load_pickle(path: str) -> Any:
-    """The target in a pickle or joblib file."""
+def load_code(order: dict[str, Any]) -> Any:
+    """The target in a file that runs code when it is loaded or asked."""
+    from keepmum.targets._formats import Format
+
+    kind = Format[order["format"]]
+    if kind is not Format.PICKLE:
+        return load_program(order, kind is Format.EXPORTED)
     import joblib
 
     from keepmum.targets.sklearn import from_sklearn
 
-    return from_sklearn(joblib.load(path))
+    return from_sklearn(joblib.load(order["path"]))
+
+
+def load_program(order: dict[str, Any], exported: bool) -> Any:
+    """The target in a TorchScript file or a torch.export archive; its answers alone can be had."""
+    import torch
+
+    from keepmum.targets._program import as_module
+    from keepmum.targets.torch import TorchTarget
+
+    path = order["path"]
+    try:
+        module = torch.export.load(path).module() if exported else _scripted(path)
+    except PermissionError:
+        raise
+    except Exception as err:  # torch raises what its reader met: there is no list of it
+        first = (str(err).strip().splitlines() or ["no reason given"])[0][:200]
+        raise UnsafeFileError(f"{Path(path).name} cannot be loaded ({type(err).__name__}: {first})") from err
+    return TorchTarget(as_module(module), order["classes"], device="cpu", gives=order["gives"])
+
+
+def _scripted(path: str) -> Any:
+    import torch
+
+    return torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
 
 
 def try_out(order: dict[str, Any]) -> dict[str, Any]:
@@ -80,13 +110,22 @@ def try_out(order: dict[str, Any]) -> dict[str, Any]:
     from keepmum.targets._formats import Format
     from keepmum.targets._loaders import open_model
 
-    return facts_of(open_model(Path(order["path"]), Format[order["format"]], order["classes"]))
+    path, kind = Path(order["path"]), Format[order["format"]]
+    if kind.is_weights:
+        from keepmum.targets._weights import read_weights
+
+        held = read_weights(path, kind)
+        return {"tensors": len(held), "numbers": sum(int(value.numel()) for value in held.values())}
+    return facts_of(open_model(path, kind, order["classes"]))
 
 
 def describe(target: Any) -> dict[str, Any]:
     """What the other side needs to stand in for the target."""
     classes = getattr(target, "classes", None)
-    return {"access": target.access, "notes": target.notes, "classes": None if classes is None else classes.tolist()}
+    from keepmum.targets._base import ScoreTarget
+
+    access = ScoreTarget.access if isinstance(target, ScoreTarget) else target.access  # gradients stay in here
+    return {"access": access, "notes": target.notes, "classes": None if classes is None else classes.tolist()}
 
 
 def answer(target: Any, payload: bytes) -> tuple[dict[str, Any], Arrays]:
@@ -95,7 +134,8 @@ def answer(target: Any, payload: bytes) -> tuple[dict[str, Any], Arrays]:
     X = unpack_records(header, arrays)
     records = Records(X, np.zeros(header["rows"], dtype=np.int8))
     ask = {"scores": "predict_proba", "labels": "predict", "values": "predict_value"}[header["verb"]]
-    return {}, {"answer": getattr(target, ask)(records)}
+    told = getattr(target, ask)(records)
+    return {"notes": target.notes}, {"answer": told}
 
 
 def attempt(send: Callable[[bytes], None], work: Callable[[], tuple[dict[str, Any], Arrays]]) -> bool:
@@ -113,11 +153,11 @@ def attempt(send: Callable[[bytes], None], work: Callable[[], tuple[dict[str, An
 
 
 def serve(order: dict[str, Any], inbox: BinaryIO, send: Callable[[bytes], None]) -> None:
-    """Load the pickle, then answer until the other side closes."""
+    """Load the file, then answer until the other side closes."""
     held: list[Any] = []
 
     def load() -> tuple[dict[str, Any], Arrays]:
-        held.append(load_pickle(order["path"]))
+        held.append(load_code(order))
         return describe(held[0]), {}
 
     if not attempt(send, load):
@@ -125,6 +165,23 @@ def serve(order: dict[str, Any], inbox: BinaryIO, send: Callable[[bytes], None])
     while size := inbox.read(8):
         payload = inbox.read(int.from_bytes(size, "big"))
         attempt(send, partial(answer, held[0], payload))
+
+
+def prepare(kind: str) -> None:
+    """Import before the limits what reads the file: the import is ours, what follows is the file's."""
+    if kind in ("SAFETENSORS", "TORCH", "TORCHSCRIPT", "EXPORTED"):
+        with contextlib.suppress(ImportError):  # told later, in one line
+            import torch
+
+            if kind == "EXPORTED":
+                import tempfile
+
+                import torch.export.passes
+
+                tempfile.gettempdir()  # it tries to write there, once
+            torch.set_num_threads(1)
+        return
+    import sklearn  # noqa: F401
 
 
 def main() -> None:
@@ -137,7 +194,7 @@ def main() -> None:
         outbox.write(len(payload).to_bytes(8, "big") + payload)
         outbox.flush()
 
-    import sklearn  # noqa: F401  before the limits: the import is ours, what follows is the file's
+    prepare(order["format"])
 
     limit(order["memory"], order["cpu_seconds"], order["open_files"])
     sys.addaudithook(forbid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from keepmum.data import Records
@@ -14,9 +15,7 @@ from keepmum.targets.torch import from_module, is_module
 PROBE_ROWS = 2
 
 
-def as_target(
-    model: Any, labels: Any, classes: Any = None, *, probe: Records | None = None, allow_pickle: bool = False
-) -> Target:
+def as_target(model: Any, labels: Any, classes: Any = None, *, probe: Records | None = None, **opening: Any) -> Target:
     """Target for a target, a model file, a fitted estimator, a torch module or a callable.
 
     Args:
@@ -24,7 +23,7 @@ def as_target(
       labels: Labels of the records, from which the classes of a callable or a module are inferred.
       classes: ``(K,)`` labels in the order of the probabilities, for models that do not tell them.
       probe: Records of which a callable or a module is asked two once, to learn its number of classes.
-      allow_pickle: See `keepmum.targets.files.load`.
+      opening: How a file is opened: ``allow_pickle``, ``factory``, ``gives``; see `keepmum.targets.files.load`.
 
     Raises:
       TargetError: It is none of these.
@@ -32,11 +31,11 @@ def as_target(
     """
     if isinstance(model, Target):
         return model
-    if isinstance(model, (str, os.PathLike)):
-        from keepmum.targets.files import load
-
-        return load(model, allow_pickle=allow_pickle, classes=classes)
     few = None if probe is None else _few(probe)
+    if isinstance(model, (str, os.PathLike)):
+        from keepmum.targets.files import Opening, opened
+
+        return opened(Path(model), Opening(classes=classes, labels=labels, probe=few, **opening))
     if is_module(model) and not hasattr(model, "predict_proba"):
         return from_module(model, classes, labels, few)
     if isinstance(model, type) or hasattr(model, "predict"):

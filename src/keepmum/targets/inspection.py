@@ -11,7 +11,7 @@ from typing import Any
 from keepmum.errors import MissingExtraError, TargetError, UnsafeFileError
 from keepmum.targets._formats import Format, sniff
 from keepmum.targets._sandbox import Limits
-from keepmum.targets.files import facts_in_worker, pickle_refusal
+from keepmum.targets.files import code_refusal, facts_in_worker, pickle_refusal
 
 SMALL_LEAF = 5
 """Fewest people in a leaf below which the leaf itself speaks of individuals; the rule of thumb of SACRO-ML."""
@@ -55,6 +55,9 @@ def inspect(path: str | os.PathLike[str], *, limits: Limits | None = None) -> li
         if kind is Format.PICKLE:
             text, _, remedy = pickle_refusal(file).partition(": ")
             return [FileFinding("file/pickle", Severity.STOP, f"{text}.", remedy)]
+        if kind.runs_code:
+            text, _, remedy = code_refusal(file, kind).partition(": ")
+            return [FileFinding("file/code", Severity.STOP, f"{text}.", remedy)]
         found = [FileFinding("file/format", Severity.INFO, f"{file.name} is a {kind.value} file.")]
         if kind is Format.SKOPS:
             found.append(_types(file))
@@ -75,6 +78,10 @@ def _types(path: Path) -> FileFinding:
 
 
 def _about(path: Path, facts: dict[str, Any]) -> list[FileFinding]:
+    if "tensors" in facts:
+        text = f"Weights alone: {facts['tensors']:,} tensors, {facts['numbers']:,} numbers; nothing that runs."
+        remedy = "Say which function builds the module: --factory pkg.module:function."
+        return [FileFinding("file/weights", Severity.FOR, text, remedy)]
     found = [FileFinding("file/model", Severity.INFO, f"{facts['model']}, offering {facts['access']} access.")]
     for owner, what, rows in facts.get("stored", []):
         text = (

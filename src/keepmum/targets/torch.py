@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum.choices import Gives
 from keepmum.data import Records
-from keepmum.errors import TargetError
+from keepmum.errors import ConfigError, TargetError
 from keepmum.targets._base import Floats, GradientTarget, Indices
 from keepmum.targets._tensors import (
     FAILURES,
@@ -18,8 +19,9 @@ from keepmum.targets._tensors import (
     device_of,
     dtype_of,
     import_torch,
+    logs_of,
     refusal,
-    refuse_probabilities,
+    tell_apart,
     to_numpy,
 )
 from keepmum.targets.function import infer_classes
@@ -29,11 +31,12 @@ BLOCK = 2**24
 
 
 class TorchTarget(GradientTarget):
-    """A trained ``torch.nn.Module`` whose forward pass gives logits.
+    """A trained ``torch.nn.Module`` whose forward pass gives logits, or probabilities where that is declared.
 
-    K logits become probabilities by softmax, a single one by the logistic function. The module is copied and put in
-    evaluation mode: the caller's module, its gradients and its training flags stay as they are, and what is done to it
-    later does not change the answers.
+    K logits become probabilities by softmax, a single one by the logistic function; of probabilities the logarithms
+    count as logits. Which of the two the answers are is looked at, and stands in `notes`. The module is copied and put
+    in evaluation mode: the caller's module, its gradients and its training flags stay as they are, and what is done to
+    it later does not change the answers.
 
     Args:
       module: Called with ``(n, …)`` tensors; returns ``(n, K)`` logits, or ``(n,)`` or ``(n, 1)`` for two classes, or
@@ -43,9 +46,12 @@ class TorchTarget(GradientTarget):
       batch_size: Records that are asked about at once.
       dtype: Type of the records as the module is given them, such as ``"float32"`` or ``"int64"``; None for the type
         of the module's parameters.
+      gives: ``"logits"``, or ``"probabilities"`` for a module that ends in a softmax or a logistic function. Where
+        such a function is saturated, probabilities of exactly 0 or 1 tell no gradient.
 
     Raises:
       TargetError: No module, or one that cannot be copied.
+      ConfigError: It is said to give something else.
       MissingExtraError: torch is not installed.
     """
 
@@ -57,6 +63,7 @@ class TorchTarget(GradientTarget):
         device: str = "auto",
         batch_size: int = 4096,
         dtype: str | None = None,
+        gives: str = "logits",
     ) -> None:
         super().__init__(np.asarray(classes))
         torch = import_torch()
@@ -64,6 +71,9 @@ class TorchTarget(GradientTarget):
             raise TargetError(f"expected a torch.nn.Module, got {type(module).__name__}")
         if batch_size < 1:
             raise TargetError(f"expected a batch size of at least 1, got {batch_size}")
+        if gives not in list(Gives):
+            raise ConfigError(f"expected a module that gives {' or '.join(Gives)}, got {gives!r}")
+        self.gives = Gives(gives)
         self.device = device_of(module, device)
         self._module = copied_to(module, self.device)
         self._batch_size = batch_size
@@ -89,10 +99,12 @@ class TorchTarget(GradientTarget):
     def _predict_proba(self, records: Records) -> Floats:
         torch = import_torch()
         with torch.no_grad():
-            parts = [self._ask(x).double() for x in self._batches(records)]
-        logits = torch.cat(parts)
-        refuse_probabilities(self._module, logits if logits[:, 0].any() else logits[:, 1:])
-        return np.asarray(torch.softmax(logits, dim=1).cpu().numpy(), dtype=np.float64)
+            parts = [self._answered(x).double() for x in self._batches(records)]
+        answers = torch.cat(parts)
+        found = tell_apart(self._module, answers, self.gives)
+        if found not in self.notes:
+            self.notes.append(found)
+        return np.asarray(torch.softmax(self._filled(answers), dim=1).cpu().numpy(), dtype=np.float64)
 
     def _input_gradients(self, records: Records, places: Indices) -> NDArray[np.floating]:
         torch = import_torch()
@@ -166,24 +178,38 @@ class TorchTarget(GradientTarget):
             yield torch.tensor(values[start : start + rows]).to(device=self.device, dtype=self._dtype)
 
     def _ask(self, x: Any) -> Any:
-        """Logits, ``(n, K)``; what the module raises about the records becomes one line."""
+        """Logits, ``(n, K)``."""
+        return self._filled(self._answered(x))
+
+    def _answered(self, x: Any) -> Any:
+        """What the module says, ``(n, K)`` or ``(n, 1)``; what it raises about the records becomes one line."""
         try:
-            answer = self._logits(self._module(x))
+            return self._columns(self._module(x))
         except FAILURES as err:
             raise refusal(err) from err
-        return answer
 
     def _logits(self, answer: Any) -> Any:
+        return self._filled(self._columns(answer))
+
+    def _columns(self, answer: Any) -> Any:
+        """An answer as ``(n, K)``, or ``(n, 1)`` where only the second of two classes is told."""
         torch = import_torch()
         answer = getattr(answer, "logits", answer)
         if not isinstance(answer, torch.Tensor):
-            raise TargetError(f"expected a tensor of logits from the module, got {type(answer).__name__}")
+            raise TargetError(f"expected a tensor of {self.gives} from the module, got {type(answer).__name__}")
         if len(self.classes) == 2 and answer.shape[1:] in ((), (1,)):
             answer = answer.reshape(-1, 1)
-            return torch.cat([torch.zeros_like(answer), answer], dim=1)
-        if answer.shape[1:] != (len(self.classes),):
-            raise TargetError(f"expected {len(self.classes)} logits a record, got an answer of {tuple(answer.shape)}")
+        elif answer.shape[1:] != (len(self.classes),):
+            raise TargetError(
+                f"expected {len(self.classes)} {self.gives} a record, got an answer of {tuple(answer.shape)}"
+            )
         return answer.float() if answer.element_size() < 4 else answer
+
+    def _filled(self, answer: Any) -> Any:
+        """Logits of all classes, ``(n, K)``."""
+        torch = import_torch()
+        logits = logs_of(answer) if self.gives is Gives.PROBABILITIES else answer
+        return torch.cat([torch.zeros_like(logits), logits], dim=1) if logits.shape[1] == 1 else logits
 
 
 def from_module(

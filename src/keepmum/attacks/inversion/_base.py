@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, final
+from typing import ClassVar, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,8 @@ class Resemblance:
 @dataclass(frozen=True)
 class InversionAttack(Attack[T]):
     """What do the trained inputs look like? Subclasses reconstruct; a leak is what tells of trained people alone."""
+
+    labels_of_others: ClassVar[bool] = False
 
     @property
     def access(self) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 import zlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ClassVar, TypeVar, final
+from typing import Any, ClassVar, TypeVar, final
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from keepmum.attacks._base import Context
 from keepmum.attacks.inversion._base import Floats, InversionAttack, Resemblance
 from keepmum.attacks.inversion._diversity import AGAIN, diversity
 from keepmum.attacks.inversion._judgment import judged
+from keepmum.attacks.inversion._layout import as_images, fits, seen_in
 from keepmum.attacks.inversion._likeness import Classmates, classmates
 from keepmum.attacks.inversion._pictures import Picture
+from keepmum.attacks.inversion._recipe import Pixels, PriorRecipe, checked_pixels, refuse_images
 from keepmum.attacks.inversion._sides import sides
 from keepmum.attacks.inversion._studio import Studio
 from keepmum.attacks.inversion.oracle import Access, Limits, Oracle
-from keepmum.attacks.inversion.priors import PcaPrior, Prior
+from keepmum.attacks.inversion.priors import Prior
 from keepmum.choices import Effort
 from keepmum.data import Records, Split
 from keepmum.errors import ConfigError, DataError, NotApplicableError
@@ -49,11 +51,14 @@ class ImageInversion(InversionAttack[T]):
       classes: Classes that are reconstructed at most, drawn at random.
       persons: Whether a class is a person: a recognizable picture then shows somebody.
       shape: Shape of one image, ``(h, w)`` or ``(h, w, c)``, where records are flattened.
-      prior: What the attacker knows of such images; a principal component analysis of their own if None.
+      pixels: The darkest and the brightest value of a pixel, which all images are held to; those seen if None.
+      prior: What the attacker knows of such images; by the recipe from their own if None.
+      recipe: The kind of prior that is fitted to the attacker's own images: principal components unless said.
       limits: What the model's owner does to the answers: fewer, rounded, noisy.
       repeats: How often every answer is asked for, to average noise away.
       seeds: Searches with randomness of their own; those beyond the first draw a few of the classes again, or all
         where classes share queries, and tell how different pictures of the same class are (``diversity``).
+      remember: Whether an image that was asked about before costs nothing; never where answers are noisy or repeated.
 
     Raises:
       ConfigError: Fewer than 10 queries, no class, no seed, or no shape of an image.
@@ -66,10 +71,13 @@ class ImageInversion(InversionAttack[T]):
     classes: int = 25
     persons: bool = False
     shape: tuple[int, ...] = ()
+    pixels: Pixels | None = None
     prior: Prior | None = field(default=None, repr=False)
+    recipe: PriorRecipe = field(default_factory=PriorRecipe)
     limits: Limits = field(default_factory=Limits)
     repeats: int = 1
     seeds: int = 1
+    remember: bool = True
 
     def __post_init__(self) -> None:
         if self.queries < FEWEST_QUERIES or min(self.classes, self.repeats, self.seeds) < 1:
@@ -79,6 +87,7 @@ class ImageInversion(InversionAttack[T]):
             )
         if self.shape and (len(self.shape) not in (2, 3) or min(self.shape) < 1):
             raise ConfigError(f"expected the shape of an image, (h, w) or (h, w, c), got {self.shape}")
+        object.__setattr__(self, "pixels", checked_pixels(self.pixels))
 
     @abstractmethod
     def invert(self, oracle: Oracle, prior: Prior, rng: np.random.Generator) -> Picture:
@@ -121,13 +130,31 @@ class ImageInversion(InversionAttack[T]):
         granted = max(FEWEST_QUERIES, default * effort.rows // Effort.STANDARD.rows)
         return replace(self, queries=granted) if self.queries == default else self
 
+    def told(self, images: Mapping[str, Any]) -> ImageInversion[T]:
+        """The same attack with what was said about all pictures of an audit: fields by name, and the prior's."""
+        own = {name: value for name, value in images.items() if name not in ("prior", "components")}
+        if len(own) < len(images):
+            components = images.get("components", self.recipe.components)
+            own |= {"prior": None, "recipe": PriorRecipe(images.get("prior", self.recipe.kind), components)}
+        return replace(self, **own)
+
+    def refuse(self, data: Split) -> None:
+        """Images of one shape, within the declared range; what is no image at all is another matter.
+
+        Raises:
+          DataError: They are not as they are declared to be.
+        """
+        if self.unsuited(data.members) is None:
+            refuse_images(data, self.pixels)
+
     @final
     def reconstruct(self, target: T, data: Split, ctx: Context) -> Resemblance:
         """Search a picture of each class, then see whom it is like."""
         studio, chosen = self._studio(target, data, ctx)
         each, few = self._each(target, len(chosen), ctx), self._again(len(chosen))
 
-        ask = partial(Oracle, target, like=data.members, shape=studio.shape, budget=each, repeats=self.repeats)
+        how = {"budget": each, "repeats": self.repeats, "remember": self.remember}
+        ask = partial(Oracle, target, like=data.members, shape=studio.shape, **how)
 
         def search(wanted: list[Classmates], seed: int, rng: np.random.Generator) -> list[Picture]:
             limits = replace(self._limits, seed=self._limits.seed + seed)
@@ -166,7 +193,7 @@ class ImageInversion(InversionAttack[T]):
         same = np.random.default_rng([ctx.seed, 0x636C6173])  # every attack of an audit draws the same classes
         chosen = classmates(members, strangers, 0, self.classes, same)
         images = _images(public, shape)
-        prior = self.prior or PcaPrior.fit(images)
+        prior = self.prior or self._prior(images, ctx)
         if tuple(prior.shape) != shape:
             raise ConfigError(f"expected a prior of images of shape {shape}, got one of {tuple(prior.shape)}")
         given = data.members if ctx.trained_on is None else ctx.trained_on
@@ -189,6 +216,14 @@ class ImageInversion(InversionAttack[T]):
         )
         return studio, chosen
 
+    def _prior(self, images: Floats, ctx: Context) -> Prior:
+        """By the recipe; attacks of one audit share it."""
+        name = f"prior {self.recipe} {self.pixels} {images.shape}"
+        if name not in ctx.games:
+            ctx.games[name] = self.recipe.fit(images, self.pixels, ctx.seed)
+        prior: Prior = ctx.games[name]
+        return prior
+
     def image_shape(self, records: Records) -> tuple[int, ...]:
         """Shape of one image.
 
@@ -201,14 +236,14 @@ class ImageInversion(InversionAttack[T]):
         if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub" or not there:
             raise NotApplicableError("needs images: an array of numbers of shape (n, h, w) or (n, h, w, c)")
         if self.shape:
-            if int(np.prod(self.shape)) != int(np.prod(there)):
+            if not fits(there, tuple(self.shape)):
                 raise DataError(f"expected records that are images of shape {self.shape}, got rows of shape {there}")
-            return self.shape
+            return tuple(self.shape)
         if len(there) not in (2, 3):
             raise NotApplicableError(
                 "needs images: an array of shape (n, h, w) or (n, h, w, c), or the shape of one where they are flat"
             )
-        return there
+        return seen_in(there)
 
     def _favorites(self, target: T, like: Records, images: Floats, chosen: Sequence[Classmates]) -> Floats:
         """For each class the image that the model finds most like it, ``(C, *shape)``, as far as it is asked."""
@@ -236,7 +271,7 @@ class ImageInversion(InversionAttack[T]):
 
 
 def _images(records: Records, shape: tuple[int, ...]) -> Floats:
-    return np.asarray(records.X, dtype=np.float64).reshape(len(records), *shape)
+    return as_images(records.X, shape)
 
 
 def _refuse_overlap(public: Records, trained: Records) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum.attacks.inversion._layout import as_images, as_rows, fits
 from keepmum.attacks.inversion._limits import EVERYTHING, LADDER, Access, Limits
+from keepmum.attacks.inversion._memory import Memory
 from keepmum.data import Records
 from keepmum.errors import BudgetError, ConfigError, DataError, NotApplicableError
 from keepmum.targets._base import Floats, GradientTarget, Indices, LabelTarget, ScoreTarget
+from keepmum.targets.averaged import repeats_of
 
 __all__ = ["FLOOR", "Access", "Limits", "Loss", "Oracle"]
 
@@ -26,7 +30,7 @@ class Oracle:
     """A model as one attacker sees it who is after one class: every row is counted, and the budget is hard.
 
     Images are floats of shape ``(n, *shape)``; the model is asked about them in the shape and type of the records that
-    it knows: flattened or not, integers rounded and kept within their type.
+    it knows: flattened or not, channels first or last, integers rounded and kept within their type.
 
     Args:
       target: Who is asked.
@@ -37,6 +41,9 @@ class Oracle:
       repeats: How often every answer is asked for; the mean is used, of labels the most frequent. Gradients are asked
         for once.
       limits: What the model shows.
+      remember: Whether an image that was asked about before is answered as it was, at no cost. Where answers are noisy
+        or asked for several times it never is. At most as many answers as the budget has are free, so that a search
+        that goes in circles comes to an end.
 
     Raises:
       ConfigError: No such class, a negative budget, or fewer than one repeat.
@@ -53,6 +60,7 @@ class Oracle:
         budget: int | None,
         repeats: int = 1,
         limits: Limits = EVERYTHING,
+        remember: bool = False,
     ) -> None:
         if not 0 <= place < len(target.classes):
             raise ConfigError(f"expected a class between 0 and {len(target.classes) - 1}, got {place}")
@@ -60,7 +68,9 @@ class Oracle:
             raise ConfigError(f"expected repeats of at least 1 and a budget of at least 0, got {repeats} and {budget}")
         self.target, self.place, self.shape = target, int(place), tuple(int(side) for side in shape)
         self.budget, self.repeats, self.limits = budget, repeats, limits
-        self.queries = 0
+        self.queries = self.saved = 0
+        steady = limits.noise == 0 and repeats == 1 and getattr(target, "repeats", repeats_of(target)) == 1
+        self._memory = Memory() if remember and steady else None
         self._row, self._dtype = _form(like.X, self.shape)
         self._rng = np.random.default_rng([limits.seed, self.place, 0x6F7261])
 
@@ -90,6 +100,8 @@ class Oracle:
         target = self.target
         if self.access == "labels" or not isinstance(target, ScoreTarget):
             raise NotApplicableError("needs scores access, only labels are told")
+        if self._memory is not None:
+            return self._remembered(images, lambda records: self.limits.told(target.predict_proba(records), self._rng))
         records = self._records(images, self.repeats)
         said = [self.limits.told(target.predict_proba(records), self._rng) for _ in range(self.repeats)]
         return said[0] if self.repeats == 1 else np.asarray(np.mean(said, axis=0))
@@ -102,6 +114,8 @@ class Oracle:
         """
         if self.access != "labels":
             return np.asarray(self.probabilities(images).argmax(axis=1), dtype=np.intp)
+        if self._memory is not None:
+            return self._remembered(images, self.target.predict).astype(np.intp)
         records = self._records(images, self.repeats)
         votes = np.zeros((len(records), len(self.classes)), dtype=np.intp)
         for _ in range(self.repeats):
@@ -143,6 +157,8 @@ class Oracle:
             raise NotApplicableError(f"needs gradients access, only {self.access} are told")
         records = self._records(images, 1)
         p = target.predict_proba(records)
+        if self._memory is not None:
+            self._memory.keep(records.X, p)
         step = ROWS // (len(self.classes) if loss == "logit" else 2) + 1
         parts = [
             self._gradients(target, records.X[i : i + step], p[i : i + step], loss) for i in range(0, len(p), step)
@@ -160,10 +176,26 @@ class Oracle:
             places.extend(np.full(n, j) for j in range(K) if j != self.place)
         labels = self.classes[np.concatenate(places)]
         every = target.input_gradients(Records(np.concatenate([X] * len(places)), labels))
-        mine, *others = every.reshape(len(places), n, *self.shape)
+        mine, *others = as_images(every, self.shape).reshape(len(places), n, *self.shape)
         if loss == "margin":
             return np.asarray(mine - others[0])
         return np.asarray(mine - (mine + np.sum(others, axis=0)) / K if others else mine)
+
+    def _remembered(self, images: Floats, ask: Callable[[Records], NDArray[Any]]) -> NDArray[Any]:
+        """Answers about images, each of which is asked about once.
+
+        Raises:
+          BudgetError: Those that are new cost more than is left.
+        """
+        memory = self._memory
+        assert memory is not None
+        X = self._as_rows(images)
+        fresh = memory.unknown(X) if self.budget is None or self.saved < self.budget else np.arange(len(X))
+        self._pay(len(fresh))
+        self.saved += len(X) - len(fresh)
+        if not len(X):
+            return ask(self._asked(X))
+        return memory.answer(X, fresh, lambda rows: ask(self._asked(rows)))
 
     def _records(self, images: Floats, times: int) -> Records:
         """Images as the model takes them, paid for.
@@ -172,19 +204,27 @@ class Oracle:
           BudgetError: They cost more than is left.
           DataError: They are of another shape, or not finite.
         """
-        images = np.asarray(images)
-        if images.shape[1:] != self.shape or not images.ndim:
-            raise DataError(f"expected images of shape (n, {', '.join(map(str, self.shape))}), got {images.shape}")
-        if not np.isfinite(images).all():
-            raise DataError("expected finite pixels, got NaN or infinity: keep steps and start finite")
-        cost = len(images) * times
+        X = self._as_rows(images)
+        self._pay(len(X) * times)
+        return self._asked(X)
+
+    def _asked(self, X: NDArray[Any]) -> Records:
+        return Records(X, np.repeat(self.classes[self.place : self.place + 1], len(X)))
+
+    def _pay(self, cost: int) -> None:
         if cost > self.left:
             raise BudgetError(
                 f"expected at most {self.left:,} more queries, got {cost:,}: ask less or raise the budget"
             )
         self.queries += cost
-        labels = np.repeat(self.classes[self.place : self.place + 1], len(images))
-        return Records(_cast(images.reshape(len(images), *self._row), self._dtype), labels)
+
+    def _as_rows(self, images: Floats) -> NDArray[Any]:
+        images = np.asarray(images)
+        if images.shape[1:] != self.shape or not images.ndim:
+            raise DataError(f"expected images of shape (n, {', '.join(map(str, self.shape))}), got {images.shape}")
+        if not np.isfinite(images).all():
+            raise DataError("expected finite pixels, got NaN or infinity: keep steps and start finite")
+        return _cast(as_rows(images, self._row), self._dtype)
 
 
 def _form(X: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -192,7 +232,7 @@ def _form(X: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.dtype[Any
     if not isinstance(X, np.ndarray) or X.dtype.kind not in "biuf":
         raise DataError(f"expected images as an array of numbers, got {type(X).__name__}: give arrays (n, h, w)")
     row = tuple(X.shape[1:])
-    if row not in (shape, (int(np.prod(shape)),)):
+    if not fits(row, shape):
         raise DataError(f"expected records of shape {shape} or flattened, got {row}: declare the shape of one image")
     return row, X.dtype
 
