@@ -44,7 +44,9 @@ def test_constraints_are_exact_pins_without_places() -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", ["", "dev", "docs", "onnx", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "orl"]
+    "extra",
+    ["", "dev", "docs", "onnx", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "orl"]
+    + ["text", "gguf", "peft", "remote"],
 )
 def test_everything_that_is_installed_is_pinned(extra: str) -> None:
     assert required(extra) - {normal(name) for name in PINS} - {"keepmum"} == set()
@@ -58,12 +60,14 @@ def test_types_and_data_are_shipped() -> None:
     package = resources.files("keepmum")
     assert (package / "py.typed").is_file()
     assert (package / "datasets" / "adult.csv.xz").is_file()
+    assert 0 < len((package / "datasets" / "prose.txt.xz").read_bytes()) < 400_000
 
 
 def test_the_data_is_attributed() -> None:
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
     assert "CC BY 4.0" in notice
     assert "10.24432/C5XW20" in notice
+    assert "prose.txt.xz" in notice
 
 
 def test_data_under_another_license_stays_in_the_repository() -> None:
