@@ -62,12 +62,15 @@ class Secrets:
       spaces: How many secrets of each kind there could be, where that is known: kind → number.
       alphabets: The characters that each place of a secret of a kind is drawn from, where all places are independent:
         kind → one string of characters a place (a fixed place has one). Exact exposure walks these.
+      paired: Whether the planted secret and the twin at the same place were drawn together, and a fair coin decided
+        which of them was trained on: what a lower bound on epsilon rests on.
     """
 
     planted: tuple[Secret, ...]
     twins: tuple[Secret, ...]
     spaces: dict[str, float] = field(default_factory=dict)
     alphabets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    paired: bool = False
 
     def __post_init__(self) -> None:
         if not self.planted or not self.twins:
@@ -78,6 +81,8 @@ class Secrets:
         both = {s.text for s in self.planted} & {s.text for s in self.twins}
         if both:
             raise DataError(f"{len(both)} secrets are both planted and twins: a twin must not stand in the data")
+        if self.paired and len(self.planted) != len(self.twins):
+            raise DataError(f"expected pairs, got {len(self.planted)} planted secrets and {len(self.twins)} twins")
 
     @property
     def split(self) -> Split:

@@ -4,6 +4,18 @@ from keepmum.training._base import Trainer, as_trainer
 from keepmum.training.engines import engine
 from keepmum.training.function import FunctionTrainer
 from keepmum.training.sklearn import SklearnTrainer
+from keepmum.training.text import TextRecipe, train_causal, train_masked, train_tokenizer
 from keepmum.training.torch import TorchTrainer
 
-__all__ = ["FunctionTrainer", "SklearnTrainer", "TorchTrainer", "Trainer", "as_trainer", "engine"]
+__all__ = [
+    "FunctionTrainer",
+    "SklearnTrainer",
+    "TextRecipe",
+    "TorchTrainer",
+    "Trainer",
+    "as_trainer",
+    "engine",
+    "train_causal",
+    "train_masked",
+    "train_tokenizer",
+]

@@ -5,6 +5,7 @@ from keepmum.attacks.extraction._documents import DocumentExtraction
 from keepmum.attacks.extraction._known import Known
 from keepmum.attacks.extraction.averaging import Averaging
 from keepmum.attacks.extraction.divergence import Divergence
+from keepmum.attacks.extraction.exposure import Exposure
 from keepmum.attacks.extraction.greedy import Greedy
 from keepmum.attacks.extraction.mask_best_first import MaskBestFirst
 from keepmum.attacks.extraction.mask_one_shot import MaskOneShot
@@ -20,6 +21,7 @@ __all__ = [
     "Averaging",
     "Divergence",
     "DocumentExtraction",
+    "Exposure",
     "ExtractionAttack",
     "Greedy",
     "Known",
