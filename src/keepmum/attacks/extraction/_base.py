@@ -51,22 +51,23 @@ class Seen:
       evidence: What came out, for the closed folder alone: one text a secret, or nothing.
       metrics: More numbers about the planted and the twins, computed by the attack: name → ``(n,)`` values; their means
         are reported for both sides.
-      fractions: The same of numbers between 0 and 1.
-      medians: The same where a mean says nothing: their medians are reported. Values may be infinite.
+      ranks: Where each secret stands among others that were drawn alike, where that was found out; ranks of the twins
+        that are not uniform say that no finding from them can be believed.
+      fractions: The same as `metrics`, of numbers between 0 and 1.
+      medians: The same as `metrics`, where a mean says nothing: their medians are reported. Values may be infinite.
       shares: Yes or no about each secret: name → ``(n,)`` flags; their shares are reported for both sides.
       climbs: Numbers that grow with the effort.
       chance: ``(n,)`` probability that whoever guesses without the model gets each secret out, where the attack's own
         rules tell; None to take one guess among the secrets of its kind.
       beside: What another technique gets out of the same secrets, told beside: its name → ``(n,)`` flags.
       remark: One sentence about how the attack went, added to the explanation.
-      ranks: Where each secret stands among others that were drawn alike, where that was found out; ranks of the twins
-        that are not uniform say that no finding from them can be believed.
     """
 
     scores: NDArray[np.float64]
     extracted: NDArray[np.bool_]
     evidence: tuple[str, ...] = ()
     metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    ranks: Ranks | None = None
     fractions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     medians: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     shares: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
@@ -74,7 +75,6 @@ class Seen:
     chance: NDArray[np.float64] | None = None
     beside: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     remark: str = ""
-    ranks: Ranks | None = None
 
 
 @dataclass(frozen=True)

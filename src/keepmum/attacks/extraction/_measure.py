@@ -112,11 +112,11 @@ def _side(seen: Seen, side: Flags) -> dict[str, Estimate]:
 
 
 def _chance(secrets: Sequence[Secret], planted: Flags, seen: Seen, ctx: Context) -> dict[str, Estimate]:
-    """What whoever guesses without the model gets out with one guess a secret, where that is known."""
+    """What whoever guesses without the model gets out with one guess a secret, where the kinds' spaces are known."""
+    ranked = {} if seen.ranks is None else {"exposure": _ranked.chance(seen.ranks, planted)}
     if seen.chance is not None:
         chance = float(seen.chance[planted].mean())
-        return {"extracted": Estimate(chance, chance, chance)}
-    ranked = {} if seen.ranks is None else {"exposure": _ranked.chance(seen.ranks, planted)}
+        return {"extracted": Estimate(chance, chance, chance), **ranked}
     spaces = {} if ctx.secrets is None else ctx.secrets.spaces
     kinds = [secret.kind for secret, mine in zip(secrets, planted, strict=True) if mine]
     if not all(kind in spaces for kind in kinds):
