@@ -7,7 +7,6 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, ClassVar, TypeVar, final
 
 import numpy as np
@@ -153,12 +152,21 @@ class ImageInversion(InversionAttack[T]):
         studio, chosen = self._studio(target, data, ctx)
         each, few = self._each(target, len(chosen), ctx), self._again(len(chosen))
 
-        how = {"budget": each, "repeats": self.repeats, "remember": self.remember}
-        ask = partial(Oracle, target, like=data.members, shape=studio.shape, **how)
-
         def search(wanted: list[Classmates], seed: int, rng: np.random.Generator) -> list[Picture]:
-            limits = replace(self._limits, seed=self._limits.seed + seed)
-            return self.invert_all([ask(mates.place, limits=limits) for mates in wanted], studio.prior, rng)
+            oracles = [
+                Oracle(
+                    target,
+                    mates.place,
+                    data.members,
+                    studio.shape,
+                    budget=each,
+                    repeats=self.repeats,
+                    limits=replace(self._limits, seed=self._limits.seed + seed),
+                    remember=self.remember,
+                )
+                for mates in wanted
+            ]
+            return self.invert_all(oracles, studio.prior, rng)
 
         began = time.perf_counter()
         pictures = search(chosen, 0, ctx.rng)
