@@ -106,8 +106,8 @@ class RunFolder:
         if ledger is not None:
             path = self._file(finding.id)
             content = io.BytesIO()
-            came_out = {} if ledger.extracted is None else {"extracted": ledger.extracted}
-            np.savez(content, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores, **came_out)
+            arrays: dict[str, Any] = {"ids": ledger.ids, "is_member": ledger.is_member, "scores": ledger.scores}
+            np.savez(content, **arrays, **({} if ledger.extracted is None else {"extracted": ledger.extracted}))
             write_whole(path, content.getbuffer())
         if pictures is not None:
             write_whole(self._file(finding.id), pictures.to_bytes())
