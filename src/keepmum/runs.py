@@ -107,7 +107,9 @@ class RunFolder:
             path = self._file(finding.id)
             content = io.BytesIO()
             arrays: dict[str, Any] = {"ids": ledger.ids, "is_member": ledger.is_member, "scores": ledger.scores}
-            np.savez(content, **arrays, **({} if ledger.extracted is None else {"extracted": ledger.extracted}))
+            if ledger.extracted is not None:
+                arrays["extracted"] = ledger.extracted
+            np.savez(content, **arrays)
             write_whole(path, content.getbuffer())
         if pictures is not None:
             write_whole(self._file(finding.id), pictures.to_bytes())
