@@ -175,6 +175,37 @@ class ImageSettings(Section):
         return value
 
 
+class TextSettings(Section):
+    """What a language model is asked about, and how it is reached."""
+
+    secrets: Path | None = Field(
+        default=None, description="Registry of the canaries in its training data, as keepmum canary make wrote it."
+    )
+    field: Annotated[str, Parameter(name="--text-field")] = Field(
+        default="text", description="Field or column that holds a document."
+    )
+    reference: Path | None = Field(
+        default=None, description="Folder of a model like it that never saw the members: the base of a fine-tuned one."
+    )
+    url: str | None = Field(
+        default=None, description="Served model instead of MODEL: an OpenAI-compatible address such as https://host/v1."
+    )
+    served: Annotated[str | None, Parameter(name="--served-model")] = Field(
+        default=None, description="Name of the model at that address."
+    )
+    key_env: str = Field(
+        default="OPENAI_API_KEY", description="Variable that holds the key of that address, if it wants one."
+    )
+    per_minute: float | None = Field(default=None, gt=0, description="Requests a minute to that address at most.")
+    max_cost: float | None = Field(default=None, gt=0, description="What its answers may cost in all, with --price.")
+    price: Annotated[Ends, Parameter(metavar="READ,WRITTEN", show_default=False)] = Field(
+        default=(), description="Price of 1,000 tokens that it reads, and of 1,000 that it writes."
+    )
+    reveal: Switch = Field(
+        default=False, description="Write what came out in full into the closed folder; all else tells it masked."
+    )
+
+
 class PolicySettings(Section):
     """What the gate asks of a report."""
 
@@ -195,6 +226,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     attribute: AttributeSettings = AttributeSettings()
     images: ImageSettings = ImageSettings()
+    text: TextSettings = TextSettings()
     policy: PolicySettings = PolicySettings()
 
 
@@ -202,6 +234,8 @@ FLAGS: Mapping[str, str] = {
     "slices": "--slice",
     "attacks": "--attack",
     **{f"images.{key}": f"--image-{key}" for key in ("prior", "components", "classes", "queries")},
+    "text.field": "--text-field",
+    "text.served": "--served-model",
 }
 """Fields whose flag is not their name; with their section where another has a field of that name."""
 
@@ -216,6 +250,8 @@ PATHS = frozenset(
         ("data", "population"),
         ("audit", "out"),
         ("audit", "shadow_store"),
+        ("text", "secrets"),
+        ("text", "reference"),
     }
 )
 """Fields that are relative to the project file when they come from it."""
@@ -334,7 +370,7 @@ def _from_flags(flags: Mapping[str, Section]) -> Layer:
 
 
 def _is_list(section: str, key: str) -> bool:
-    return key in LISTS and section != "images"
+    return key in LISTS and section not in ("images", "text")
 
 
 def _listing(section: str, key: str, text: str) -> Any:

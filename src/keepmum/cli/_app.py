@@ -20,7 +20,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "gate": "Hold an audit against a policy: pass (0), fail (1), inconclusive (3).",
         "report": "Write a finished audit in other formats, or show it.",
         "compare": "Tell what changed between two audits.",
-        "canary": "Make made-up secrets, and mix them into training data.",
+        "canary": "Make canaries, mix them into training data, and audit a model for them.",
         "check": "Look at model files without loading them.",
         "cache": "List or take away what shadow models said.",
         "list": "List attacks, policies, runs or extras.",

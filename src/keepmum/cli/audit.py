@@ -11,14 +11,22 @@ from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import READING, Case, configured, cores, read_case
 from keepmum.cli._runs import Run, new_run, unfinished
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
+from keepmum.cli._texts import audit_texts, is_about_texts
 from keepmum.errors import ConfigError
-from keepmum.settings import AttributeSettings, AuditSettings, DataSettings, ImageSettings, TargetSettings
+from keepmum.settings import (
+    AttributeSettings,
+    AuditSettings,
+    DataSettings,
+    ImageSettings,
+    TargetSettings,
+    TextSettings,
+)
 
 Model = Annotated[
     Path | None,
     Parameter(
-        help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt, torch .safetensors with --factory; or "
-        "set it in keepmum.toml."
+        help="Model file: .skops, .onnx, XGBoost .ubj or .json, LightGBM .txt, torch .safetensors with --factory; "
+        "folder of a language model; or set it in keepmum.toml."
     ),
 ]
 Scores = Annotated[
@@ -32,7 +40,8 @@ Data = Annotated[DataSettings, Parameter(name="*", group=Group("Whose records", 
 How = Annotated[AuditSettings, Parameter(name="*", group=Group("How", sort_key=3))]
 Attribute = Annotated[AttributeSettings, Parameter(name="*", group=Group("Hidden attributes", sort_key=4))]
 Images = Annotated[ImageSettings, Parameter(name="*", group=Group("Pictures", sort_key=5))]
-NO_IMAGES = ImageSettings()
+Text = Annotated[TextSettings, Parameter(name="*", group=Group("Language models", sort_key=6))]
+NO_IMAGES, NO_TEXT = ImageSettings(), TextSettings()
 NO_TARGET, NO_DATA, NO_HOW, NO_ATTRIBUTE = TargetSettings(), DataSettings(), AuditSettings(), AttributeSettings()
 
 
@@ -46,6 +55,7 @@ def audit(
     how: How = NO_HOW,
     attribute: Attribute = NO_ATTRIBUTE,
     images: Images = NO_IMAGES,
+    text: Text = NO_TEXT,
     common: Options = DEFAULTS,
 ) -> int:
     """Measure what a model gives away about the people that it was trained on.
@@ -57,18 +67,20 @@ def audit(
     if scores is not None and (model is not None or target.model is not None):
         raise ConfigError("expected a MODEL or --scores, got both: recorded answers stand in for the model")
     terminal = common.terminal
-    sections = {"target": target, "data": data, "audit": how, "attribute": attribute, "images": images}
+    sections = {"target": target, "data": data, "audit": how, "attribute": attribute, "images": images, "text": text}
     settings = configured(model, sections, common.config)
+    if scores is None and is_about_texts(settings):
+        return audit_texts(settings, terminal)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         case = read_case(settings, scores)
-    out = settings.audit.out or _folder(case, terminal)
+    out = settings.audit.out or run_folder(case.source["request"], terminal)
     terminal.detail(f"{len(case.members):,} members, {len(case.nonmembers):,} non-members; run folder {out}")
     with cores(settings.audit):
         try:
             report = measure(case, out, terminal)
         except KeyboardInterrupt:
-            return _interrupted(out, terminal)
+            return interrupted(out, terminal)
     return tell(report, out, terminal)
 
 
@@ -105,16 +117,16 @@ def tell(report: Any, out: Path, terminal: Terminal) -> int:
     return Exit.INCONCLUSIVE if missing or report.outcome is Outcome.INCONCLUSIVE else Exit.DONE
 
 
-def _folder(case: Case, terminal: Terminal) -> Path:
+def run_folder(request: str, terminal: Terminal) -> Path:
     """The interrupted run of the same request, or a new one."""
-    begun = unfinished(case.source["request"])
+    begun = unfinished(request)
     if begun is None:
         return new_run()
     terminal.say(f"Continuing {begun}, which was interrupted.")
     return begun
 
 
-def _interrupted(out: Path, terminal: Terminal) -> int:
+def interrupted(out: Path, terminal: Terminal) -> int:
     """Tell what is kept and how to go on."""
     from keepmum.runs import read_manifest
 

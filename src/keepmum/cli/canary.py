@@ -18,17 +18,23 @@ if TYPE_CHECKING:
 
 MAKES = ("kind", "repeats", "per_cell", "seed")
 MIXES = ("registry", "field", "documents")
+AUDITS = ("registry",)
 
 
 def canary(
-    action: Annotated[Literal["make", "mix"], Parameter(help="What to do.")],
+    action: Annotated[Literal["make", "mix", "audit"], Parameter(help="What to do.")],
     data: Annotated[
-        Path | None, Parameter(help="mix: training data, .jsonl, .csv, .tsv, .parquet or .txt; it is left as it is.")
+        Path | None,
+        Parameter(
+            help="mix: training data, .jsonl, .csv, .tsv, .parquet or .txt; it is left as it is. audit: folder of the "
+            "model that was trained on the mixed data."
+        ),
     ] = None,
     /,
     *,
     out: Annotated[
-        Path | None, Parameter(name=["--out", "-o"], help="File to write: the registry, or the mixed data.")
+        Path | None,
+        Parameter(name=["--out", "-o"], help="What to write: the registry, the mixed data, or the run folder."),
     ] = None,
     kind: Annotated[
         list[str] | None, Parameter(help="make: kind of secret, such as pin; may be repeated; all unless said.")
@@ -40,7 +46,7 @@ def canary(
         int | None, Parameter(help="make: pairs for each kind and each number of repeats; 6 unless said.")
     ] = None,
     seed: Annotated[int | None, Parameter(help="make: seed of everything random; drawn unless said.")] = None,
-    registry: Annotated[Path | None, Parameter(help="mix: the registry that make wrote.")] = None,
+    registry: Annotated[Path | None, Parameter(help="mix, audit: the registry that make wrote.")] = None,
     field: Annotated[
         str | None, Parameter(help="mix: field or column that holds the document; text unless said.")
     ] = None,
@@ -50,15 +56,18 @@ def canary(
     ] = None,
     common: Options = DEFAULTS,
 ) -> int:
-    """Make canaries, and mix them into training data.
+    """Make canaries, mix them into training data, and audit a model for them.
 
     make draws made-up secrets in pairs, of ranges that belong to nobody; of each pair a coin decides which is planted
     and which is its twin. mix writes the training data anew with the planted ones between its documents. Keep the
-    registry away from the training: whoever has it knows the canaries.
+    registry away from the training: whoever has it knows the canaries. audit asks the model for them and for their
+    twins; it is keepmum audit MODEL --secrets REGISTRY, where documents and more can be set.
     """
     given: dict[str, Any] = {"kind": kind, "repeats": repeats, "per_cell": per_cell, "seed": seed}
     given |= {"registry": registry, "field": field, "documents": documents}
     _refuse_others(action, data, given)
+    if action == "audit":
+        return _audit(data, registry, out, common)
     if out is None:
         raise ConfigError(f"expected --out FILE, for {'the registry' if action == 'make' else 'the mixed data'}")
     if action == "make":
@@ -72,14 +81,31 @@ def canary(
 
 def _refuse_others(action: str, data: Path | None, given: dict[str, Any]) -> None:
     """Options that this action does not know would be lost silently."""
-    other = "mix" if action == "make" else "make"
-    odd = [name for name in (MIXES if action == "make" else MAKES) if given[name] is not None]
+    known = {"make": MAKES, "mix": MIXES, "audit": AUDITS}
+    odd = [name for name, value in given.items() if value is not None and name not in known[action]]
     if odd:
-        raise ConfigError(f"--{odd[0].replace('_', '-')} goes with keepmum canary {other}, not with {action}")
+        others = " or ".join(other for other, names in known.items() if odd[0] in names)
+        raise ConfigError(f"--{odd[0].replace('_', '-')} goes with keepmum canary {others}, not with {action}")
     if action == "make" and data is not None:
         raise ConfigError(f"expected no data with make, got {data}: keepmum canary mix puts canaries into data")
     if action == "mix" and (data is None or given["registry"] is None):
         raise ConfigError("expected keepmum canary mix DATA --registry FILE --out FILE")
+    if action == "audit" and (data is None or given["registry"] is None):
+        raise ConfigError("expected keepmum canary audit MODEL --registry FILE")
+
+
+def _audit(model: Path | None, registry: Path | None, out: Path | None, common: Any) -> int:
+    from keepmum.canaries import load_registry
+    from keepmum.cli._inputs import configured
+    from keepmum.cli._texts import audit_texts
+    from keepmum.settings import AuditSettings, TargetSettings, TextSettings
+
+    assert registry is not None
+    if load_registry(registry).mixed is None:
+        common.terminal.say(f"{registry} was never mixed into data: no model can know its canaries.")
+    how = AuditSettings() if out is None else AuditSettings(out=out)
+    sections = {"target": TargetSettings(), "audit": how, "text": TextSettings(secrets=registry)}
+    return audit_texts(configured(model, sections, common.config), common.terminal)
 
 
 def _make(
