@@ -2,9 +2,11 @@
 
 from keepmum._version import __version__ as __version__
 from keepmum.audit import audit
+from keepmum.audit_text import audit_text
 from keepmum.data import Records, Split
 from keepmum.findings import Finding, Outcome
 from keepmum.report import Report
 from keepmum.targets.files import load
+from keepmum.texts import Secret, Secrets
 
-__all__ = ["Finding", "Outcome", "Records", "Report", "Split", "audit", "load"]
+__all__ = ["Finding", "Outcome", "Records", "Report", "Secret", "Secrets", "Split", "audit", "audit_text", "load"]

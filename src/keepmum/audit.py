@@ -26,6 +26,7 @@ from keepmum.targets import LabelTarget, RegressionTarget, Target, as_target
 from keepmum.targets._base import answers, labels_known
 from keepmum.targets._remembered import remembered
 from keepmum.targets.averaged import averaged
+from keepmum.targets.text import FillTarget, TextTarget
 
 NO_PICTURES = (
     "images: none of the attacks draws pictures of these records: give arrays of shape (n, h, w) or (n, h, w, c), or "
@@ -192,7 +193,7 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
     Raises:
       ConfigError: A hidden attribute that is none, or attacks on hidden attributes without one, or the reverse.
     """
-    everything = [_told(attack, settings) for attack in choose(wanted)]
+    everything = [_told(attack, settings) for attack in choose(wanted) if not _about_texts_unasked(attack, wanted)]
     if wanted is None:
         everything = [attack for attack in everything if attack.fits(split.members, settings.effort)]
     paced = [_told(attack.paced(settings.effort), settings) for attack in everything]
@@ -212,6 +213,12 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
     if not attributes and (not others or any(isinstance(w, str) and w.startswith("attribute/") for w in asked_for)):
         raise ConfigError(NOT_NAMED)
     return others + [attack.about(attribute) for attribute in attributes for attack in open_ones]
+
+
+def _about_texts_unasked(attack: Attack[Any], wanted: Sequence[str | Attack[Any]] | None) -> bool:
+    """Attacks on language models are part of an audit of tables only where one is named in full."""
+    named = (wanted,) if isinstance(wanted, str) else wanted or ()
+    return issubclass(attack.needs, (TextTarget, FillTarget)) and attack not in named and attack.name not in named
 
 
 def _said_of(images: Any) -> dict[str, Any]:

