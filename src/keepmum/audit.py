@@ -194,6 +194,8 @@ def _chosen(wanted: Sequence[str | Attack[Any]] | None, settings: Settings, spli
       ConfigError: A hidden attribute that is none, or attacks on hidden attributes without one, or the reverse.
     """
     everything = [_told(attack, settings) for attack in choose(wanted) if not _about_texts_unasked(attack, wanted)]
+    if not everything:
+        raise ConfigError("the patterns leave only attacks on language models: audit one with keepmum.audit_text")
     if wanted is None:
         everything = [attack for attack in everything if attack.fits(split.members, settings.effort)]
     paced = [_told(attack.paced(settings.effort), settings) for attack in everything]
