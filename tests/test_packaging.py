@@ -20,6 +20,9 @@ PINS = dict(
 )
 
 
+TEXT = ("text", "gguf", "peft", "remote")
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -45,10 +48,7 @@ def test_constraints_are_exact_pins_without_places() -> None:
 
 @pytest.mark.parametrize(
     "extra",
-    [
-        *("", "dev", "docs", "onnx", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "orl"),
-        *("text", "gguf", "peft", "remote"),
-    ],
+    ["", "dev", "docs", "onnx", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "orl", *TEXT],
 )
 def test_everything_that_is_installed_is_pinned(extra: str) -> None:
     assert required(extra) - {normal(name) for name in PINS} - {"keepmum"} == set()

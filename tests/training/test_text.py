@@ -81,6 +81,23 @@ def test_every_token_is_asked_for_once_in_an_epoch_and_stands_after_its_own_text
     assert len(orders) == 6  # another order each epoch
 
 
+def test_a_text_in_a_window_is_read_as_it_is_alone(model: HFCausal) -> None:
+    """Neither its place nor its neighbors tell: what is learned of a text is what is later asked about it."""
+    import torch
+
+    texts = [[5, 6, 7, 8], [9, 10, 11], [12]]
+    ((inputs, answers),) = packed_batches(texts, 0, TextRecipe(context=16), np.random.default_rng(1))
+    read = inputs["input_ids"][0].tolist()
+    with torch.no_grad():
+        together = model.model(**inputs).logits[0]
+        for text in texts:
+            at = read.index(text[0])
+            assert inputs["position_ids"][0][at - 1 : at + len(text)].tolist() == list(range(len(text) + 1))
+            alone = model.model(torch.tensor([[0, *text]])).logits[0]
+            np.testing.assert_allclose(together[at - 1 : at + len(text)], alone, atol=1e-4)
+    assert answers.shape == (1, 16)
+
+
 def test_windows_divide_a_text_without_losing_a_token() -> None:
     recipe = TextRecipe(context=8, batch=2)
     batches = list(packed_batches([list(range(1, 30))], 0, recipe, np.random.default_rng(0)))

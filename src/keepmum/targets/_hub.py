@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def silent(transformers: Any) -> Iterator[None]:
     talk.set_verbosity_error()
     talk.disable_progress_bar()
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):  # some bars obey nobody
             yield
     finally:
         talk.set_verbosity(level)
@@ -94,7 +95,8 @@ def load_folder(path: Path, kind: str, gguf_file: str | None = None, base: Path 
         raise TargetError(
             f"expected a language model that transformers can load in {path}, got {type(err).__name__}: {first}"
         ) from err
-    return model.float().eval(), tokenizer
+    # a model that was quantized in its file refuses the method of its own, though its weights are plain by now
+    return import_torch().nn.Module.float(model).eval(), tokenizer
 
 
 def _refuse_pickles(path: Path) -> None:

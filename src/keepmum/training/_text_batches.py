@@ -21,18 +21,24 @@ Batch = tuple[dict[str, Any], Any]
 def packed_batches(
     ids: Sequence[Sequence[int]], end: int, recipe: TextRecipe, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Windows of all texts in a random order, an end token before each and after the last; each token is asked once."""
+    """Windows of all texts in a random order, an end token before each and after the last; each token is asked once.
+
+    Places are counted from the beginning of each text, as they are when the model is later asked about a text alone.
+    """
     torch = import_torch()
-    stream = np.concatenate([[end, *ids[place]] for place in rng.permutation(len(ids))] + [[end]])
+    order = [ids[place] for place in rng.permutation(len(ids))]
+    stream = np.concatenate([[end, *text] for text in order] + [[end]])
+    places = np.concatenate([np.arange(len(text) + 1) for text in order] + [[0]]) % recipe.context
     windows = -(-(len(stream) - 1) // recipe.context)
-    inputs = np.full(windows * recipe.context, end)
-    answers = np.full(windows * recipe.context, IGNORED)
-    inputs[: len(stream) - 1], answers[: len(stream) - 1] = stream[:-1], stream[1:]
-    order = rng.permutation(windows)
-    inputs, answers = inputs.reshape(windows, -1)[order], answers.reshape(windows, -1)[order]
+    packed = np.full((3, windows * recipe.context), end)
+    packed[1] = IGNORED
+    packed[2] = np.arange(packed.shape[1]) % recipe.context
+    packed[:, : len(stream) - 1] = stream[:-1], stream[1:], places[:-1]
+    inputs, answers, positions = packed.reshape(3, windows, -1)[:, rng.permutation(windows)]
     for at in range(0, windows, recipe.batch):
         rows = slice(at, at + recipe.batch)
-        yield {"input_ids": torch.tensor(inputs[rows]), "use_cache": False}, torch.tensor(answers[rows])
+        read = {"input_ids": torch.tensor(inputs[rows]), "position_ids": torch.tensor(positions[rows])}
+        yield {**read, "use_cache": False}, torch.tensor(answers[rows])
 
 
 def masked_batches(
