@@ -116,6 +116,7 @@ def test_memoized_noise_stays_and_it_is_said():
     assert first == second
 
 
+@pytest.mark.slow
 def test_silent_on_a_stranger():
     leaks = 0
     for seed in range(6):
