@@ -279,3 +279,23 @@ def test_effort_changes_how_many_it_compares():
 
 def test_space_is_infinite_where_it_cannot_be_listed():
     assert Others("note", KINDS["note"].draw, (), frozenset()).space == np.inf
+
+
+@pytest.mark.slow
+def test_a_byte_pair_tokenizer_and_a_transformer():
+    """The tree against the target's own scores, which tokenize prefix and secret together by another way."""
+    pytest.importorskip("transformers")
+    from keepmum.training import train_causal
+
+    registry = make(("pin",), (8,), per_cell=4, seed=2)
+    shape = {"layers": 1, "width": 32, "heads": 2, "vocabulary": 400, "context": 64, "epochs": 1}
+    model = train_causal([*text_zoo.sentences(30, 0), *registry.documents], **shape)
+    every = [f" {i:04d}" for i in range(10_000)]
+    trees = [grow(model.encode, secret.prefix, every) for secret in registry.planted[:2]]
+    assert trees[0].suits(model.encode, registry.planted[1].prefix, every, 17)
+    assert trees[0].tails == trees[1].tails
+    prefix = registry.planted[1].prefix
+    some = list(range(3, 10_000, 701))
+    slow = [scored.total for scored in model.score([every[i] for i in some], [prefix] * len(some))]
+    assert trees[0].log_probs(model, prefix)[some] == pytest.approx(slow, abs=1e-4)
+    assert trees[0].asks == 1112

@@ -96,6 +96,12 @@ def test_places_of_the_unknown_are_uniform_even_where_scores_tie(rounded):
     assert alarms <= 7
 
 
+def test_a_model_that_finds_all_alike_is_not_called_unfair():
+    alike = Ranks(*(np.full(100, count) for count in (0, 255, 255)))
+    assert uniformity(alike.places(np.random.default_rng(0))) > 0.01
+    assert alike.p_values.min() == 1
+
+
 def test_uniformity_is_scipys_and_sees_what_is_not():
     places = np.random.default_rng(0).random(24)
     assert uniformity(places) == kstest(places, "uniform").pvalue

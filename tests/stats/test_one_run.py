@@ -72,6 +72,7 @@ def test_equal_sizes_give_no_choice():
     """The order of the pairs must not matter where all are equally sure."""
     mixed = np.r_[np.ones(20), -np.ones(4)]
     assert epsilon_one_run(mixed) == epsilon_one_run(mixed[::-1])
+    assert epsilon_one_run(np.r_[np.ones(40), -np.ones(40)]).value == 0, "the right ones are not the surest"
 
 
 @pytest.mark.parametrize("differences", [np.empty(0), np.array([np.nan, 1.0])])
