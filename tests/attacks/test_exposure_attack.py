@@ -11,12 +11,12 @@ import text_zoo
 from keepmum.attacks import Context
 from keepmum.attacks.extraction import Exposure
 from keepmum.attacks.extraction._others import Others, others_of
-from keepmum.attacks.extraction._tree import grow
 from keepmum.canaries import KINDS, make
 from keepmum.choices import Effort
 from keepmum.errors import ConfigError, DataError, NotApplicableError
 from keepmum.findings import EXTRACTABLE, MEMORIZED, NO_EVIDENCE, Outcome
 from keepmum.stats.exposure import null_bits
+from keepmum.targets._tree import grow
 from keepmum.targets.text import LogitTarget, TokenScoreTarget
 from keepmum.texts import Secret, Secrets
 

@@ -19,6 +19,7 @@ from keepmum.attacks.extraction.near_verbatim import likeness, shares_piece
 from keepmum.attacks.extraction.np_discoverable import spelled
 from keepmum.errors import ConfigError
 from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
+from keepmum.report._json import finding, plain
 from keepmum.targets.text import PLAIN, LogitTarget, Sampling, TextTarget, TokenScoreTarget
 from keepmum.texts import Secret, Secrets
 
@@ -316,3 +317,10 @@ def test_a_reference_model_takes_away_what_anyone_could_know():
     alone = Greedy().run(target, secrets.split, Context(secrets=secrets))
     beside = Greedy().run(target, secrets.split, replace(Context(secrets=secrets), reference=text_zoo.ignorant()))
     assert beside.metrics["auc"].value >= alone.metrics["auc"].value
+
+
+def test_curves_survive_the_report():
+    secrets = text_zoo.pin_secrets(8)
+    found = NPDiscoverable().run(text_zoo.memorizer(secrets), secrets.split, Context())
+    assert found.trends
+    assert finding(plain(found)) == found

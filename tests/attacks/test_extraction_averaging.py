@@ -12,7 +12,7 @@ from keepmum.attacks.extraction import Averaging
 from keepmum.attacks.extraction.averaging import answers_differ
 from keepmum.errors import ConfigError, NotApplicableError
 from keepmum.findings import Outcome
-from keepmum.targets._tree import tree_scores
+from keepmum.targets._tree import Grown
 from keepmum.targets.noisy_text import NoisyScores
 from keepmum.targets.text import TokenScoreTarget
 from keepmum.texts import Secret, Secrets
@@ -55,10 +55,19 @@ def test_the_tree_gives_the_scores_of_each_text():
     texts = [" 123", " 124", " 1", " 999", " 123"]
     plain = [scored.total for scored in target.score(texts, ["The code of 100 is"] * 5)]
     target.queries = 0
-    assert tree_scores(target, "The code of 100 is", texts) == pytest.approx(plain)
+    assert Grown().scores(target, "The code of 100 is", texts) == pytest.approx(plain)
     assert target.queries == 6, "nothing, blank, 1, 12, 9, 99"
-    assert tree_scores(target, "", ["ab"]) == pytest.approx([target.score(["ab"])[0].total])
-    assert len(tree_scores(target, "x", [])) == 0
+    assert Grown().scores(target, "", ["ab"]) == pytest.approx([target.score(["ab"])[0].total])
+    assert len(Grown().scores(target, "x", [])) == 0
+
+
+def test_a_tree_that_was_grown_serves_other_prefixes_and_other_texts_grow_another():
+    target, grown = text_zoo.memorizer(short_pins()), Grown()
+    for prefix, texts in (("The code of 100 is", [" 12", " 13"]), ("Code", [" 12", " 13"]), ("Code", [" 9"])):
+        tree = grown.tree
+        ours = grown.scores(target, prefix, texts)
+        assert ours == pytest.approx([scored.total for scored in target.score(texts, [prefix] * len(texts))])
+        assert (grown.tree is tree) == (prefix == "Code" and len(texts) == 2)
 
 
 def test_the_tree_retreats_where_a_token_spans_the_boundary():
@@ -69,7 +78,7 @@ def test_the_tree_retreats_where_a_token_spans_the_boundary():
             return [self.places["~"] if c == "~" else self.places[c] for c in text.replace("is ", "~")]
 
     target = Merged(["The code~123", "The code~456"])
-    ours = tree_scores(target, "The code is", [" 123", " 777"])
+    ours = Grown().scores(target, "The code is", [" 123", " 777"])
     whole = target.encode("The code is 123")
     rows = target.next_log_probs(whole[:9], [whole[9:i] for i in range(9, len(whole))])
     assert ours[0] == pytest.approx(rows[np.arange(len(rows)), whole[9:]].sum())
@@ -107,6 +116,7 @@ def test_memoized_noise_stays_and_it_is_said():
     assert first == second
 
 
+@pytest.mark.slow
 def test_silent_on_a_stranger():
     leaks = 0
     for seed in range(6):

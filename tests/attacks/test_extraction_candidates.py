@@ -45,6 +45,7 @@ def test_loud_on_a_model_that_memorized(attack):
     assert found.control["extracted"].value < 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [*SCORED, *MASKS], ids=lambda a: a.name)
 def test_silent_on_a_stranger(attack):
     leaks = 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from keepmum.errors import ConfigError
 from keepmum.targets._base import Floats
-from keepmum.targets._tree import tree_scores
+from keepmum.targets._tree import Grown
 from keepmum.targets.text import LogitTarget, Sampling, Scored, TokenScoreTarget
 
 
@@ -42,6 +42,7 @@ class NoisyScores(TokenScoreTarget):
         self.inner, self.sd, self.decimals, self.seed, self.memoized = inner, sd, decimals, seed, memoized
         self.notes = [*inner.notes, f"scores carry noise of {sd:g} nats" if sd else "scores carry no noise"]
         self._rng = np.random.default_rng([seed, 0x6E6F6973])
+        self._grown = Grown()
         self._last: tuple[tuple[str, ...], tuple[str, ...], Floats] | None = None
 
     @property
@@ -92,7 +93,7 @@ class NoisyScores(TokenScoreTarget):
         if self._last is not None and self._last[:2] == key:
             return self._last[2]
         if isinstance(self.inner, LogitTarget) and len(texts) > 1 and len(set(prefixes)) == 1:
-            truth = tree_scores(self.inner, prefixes[0], texts)
+            truth = self._grown.scores(self.inner, prefixes[0], list(texts))
         else:
             truth = np.array([scored.total for scored in self.inner.score(texts, prefixes)])
         self._last = (*key, truth)

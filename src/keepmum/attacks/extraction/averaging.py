@@ -15,7 +15,7 @@ from keepmum.attacks._base import Context
 from keepmum.attacks.extraction._base import Climb, ExtractionAttack, Seen
 from keepmum.attacks.extraction._candidates import bits, candidates, is_first, standing
 from keepmum.errors import ConfigError, NotApplicableError
-from keepmum.targets._tree import tree_scores
+from keepmum.targets._tree import Grown
 from keepmum.targets.noisy_text import NoisyScores
 from keepmum.targets.text import LogitTarget, TokenScoreTarget
 from keepmum.texts import Secret
@@ -73,14 +73,18 @@ class Averaging(ExtractionAttack[TokenScoreTarget]):
         """
         fresh = answers_differ(target, secrets)
         together = isinstance(target, LogitTarget) or (isinstance(target, NoisyScores) and target.walks)
-        options = self._options(secrets, ctx, together)
+        options, mine = self._options(secrets, ctx, together)
         times = self._times(target, fresh, sum(len(texts) for texts in options), ctx.queries_left)
+        grown = Grown()
         exposed, out = np.empty((len(secrets), len(times))), np.empty(len(secrets), dtype=bool)
         scores = np.empty(len(secrets))
         for i, (secret, texts) in enumerate(zip(secrets, options, strict=True)):
-            means = _means(target, secret, texts, times, fresh)
-            exposed[i] = [bits(mean) for mean in means]
-            scores[i], out[i] = standing(means[-1]), is_first(means[-1])
+            if isinstance(target, LogitTarget) and not fresh:
+                means = [grown.scores(target, secret.prefix, texts, mine[i])] * len(times)
+            else:
+                means = _means(target, secret, texts, times)
+            exposed[i] = [bits(mean, mine[i]) for mean in means]
+            scores[i], out[i] = standing(means[-1], mine[i]), is_first(means[-1], mine[i])
         cap = float(np.log2(max(len(texts) for texts in options)))
         efforts = np.array(times, dtype=np.float64)
         return Seen(
@@ -93,15 +97,17 @@ class Averaging(ExtractionAttack[TokenScoreTarget]):
             remark=_words(fresh, times),
         )
 
-    def _options(self, secrets: Sequence[Secret], ctx: Context, together: bool) -> list[list[str]]:
-        """For each secret itself first, then all others of its kind; or decoys where these are too many or too dear."""
+    def _options(self, secrets: Sequence[Secret], ctx: Context, together: bool) -> tuple[list[list[str]], list[int]]:
+        """For each secret all of its kind, or itself and decoys where these are too many; and which of them it is."""
         alphabets = {} if ctx.secrets is None or not together else ctx.secrets.alphabets
-        made = candidates(secrets, ctx, min(self.most, self.decoys))
+        small = {k: a for k, a in alphabets.items() if prod(len(place) for place in a) <= self.most}
+        every = {kind: list(map("".join, product(*alphabet))) for kind, alphabet in small.items()}
+        places = {kind: {text: i for i, text in enumerate(texts)} for kind, texts in every.items()}
+        made, mine = candidates(secrets, ctx, min(self.most, self.decoys)), [0] * len(secrets)
         for i, secret in enumerate(secrets):
-            alphabet = alphabets.get(secret.kind, ())
-            if alphabet and prod(len(place) for place in alphabet) <= self.most:
-                made[i] = list(dict.fromkeys([secret.secret, *map("".join, product(*alphabet))]))
-        return made
+            if secret.secret in places.get(secret.kind, ()):
+                made[i], mine[i] = every[secret.kind], places[secret.kind][secret.secret]
+        return made, mine
 
     def _times(self, target: TokenScoreTarget, fresh: bool, asked: int, left: int | None) -> list[int]:
         """Numbers of questions that can be paid; the first alone where asking again tells nothing more."""
@@ -121,12 +127,8 @@ def answers_differ(target: TokenScoreTarget, secrets: Sequence[Secret]) -> bool:
     return any(abs(a.total - b.total) > NOISE for a, b in zip(first, second, strict=True))
 
 
-def _means(
-    target: TokenScoreTarget, secret: Secret, texts: Sequence[str], times: Sequence[int], fresh: bool
-) -> list[Floats]:
+def _means(target: TokenScoreTarget, secret: Secret, texts: Sequence[str], times: Sequence[int]) -> list[Floats]:
     """Mean score of each candidate after so many questions; every question goes on counting."""
-    if isinstance(target, LogitTarget) and not fresh:
-        return [tree_scores(target, secret.prefix, texts)] * len(times)
     total, asked, means = np.zeros(len(texts)), 0, []
     prefixes = [secret.prefix] * len(texts)
     for until in times:

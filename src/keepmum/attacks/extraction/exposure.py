@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from keepmum.attacks._base import Context
 from keepmum.attacks.extraction._base import ExtractionAttack, Seen
 from keepmum.attacks.extraction._others import Others, others_of
-from keepmum.attacks.extraction._tree import Tree, grow
 from keepmum.choices import Effort
 from keepmum.errors import ConfigError, NotApplicableError
 from keepmum.stats.exposure import Ranks, extrapolated_bits, rank_among
+from keepmum.targets._tree import Tree, grow
 from keepmum.targets.text import LogitTarget, TokenScoreTarget
 from keepmum.texts import Secret
 
