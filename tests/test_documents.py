@@ -103,6 +103,12 @@ def test_years_and_months_are_read():
     assert _documents.traits(["On the first of January and in march"])[0, -1] == 2
 
 
+def test_a_year_that_one_document_names_stops_nothing():
+    texts = load_prose(60, 3)
+    data = Split(documents([texts[0] + " (1811)", *texts[1:30]]), documents(texts[30:]))
+    assert instrument.blind_baseline(data, 0, 1_000).passed is True
+
+
 def test_odd_documents_do_not_stop_the_baseline():
     odd = ["", " ", "a", "日本語の文章", "\n\n", "1999"] * 20
     data = Split(Records(documents(odd).X, np.zeros(120)), documents(odd))

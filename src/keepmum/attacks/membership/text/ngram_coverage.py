@@ -77,7 +77,7 @@ class NgramCoverage(TextMembershipAttack[TextTarget], QueryAttack[TextTarget]):
         return scores
 
     def _room(self, target: TextTarget) -> tuple[int, int | None]:
-        """Tokens of a continuation, and tokens that are left for the prompt; at most half of the context each."""
+        """Tokens of a continuation, at most half of the context, and tokens that are left for the prompt."""
         limit = context_of(target)
         if limit is None:
             return self.tokens, None
@@ -93,9 +93,11 @@ def ending(target: TextTarget, prompt: str, room: int | None) -> str:
     if room is None or not isinstance(target, LogitTarget):
         return prompt
     parts = re.split(r"(?=(?<!\s)\s)", prompt)
-    while len(parts) > 1 and len(target.encode("".join(parts))) > room:
-        parts = parts[1:]
-    prompt = "".join(parts)
+    first = len(parts)
+    left = room
+    while first and (left := left - len(target.encode(parts[first - 1]))) >= 0:
+        first -= 1
+    prompt = "".join(parts[min(first, len(parts) - 1) :])
     while len(target.encode(prompt)) > room:
         prompt = prompt[(len(prompt) + 1) // 2 :]
     return prompt
