@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 
 from keepmum.canaries._words import DISEASES, DOSES, DRUGS, TIMES, WORDS
 
-Draw = Callable[[np.random.Generator], str]
+Draw: TypeAlias = "Callable[[np.random.Generator], str]"
 
 DIGITS = "0123456789"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

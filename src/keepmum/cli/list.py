@@ -30,6 +30,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "gguf": "gguf",
         "peft": "peft",
         "remote": "httpx",
+        "presidio": "presidio_analyzer",
     }
 )
 """Extras, and the module that each brings."""
