@@ -149,7 +149,10 @@ def test_list(keepmum, what: str) -> None:
     known = {
         "attacks": {cls.id for cls in attack_classes()},
         "policies": set(POLICIES),
-        "extras": {"onnx", "xgboost", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "images", "orl"},
+        "extras": {
+            *("onnx", "xgboost", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "images", "orl"),
+            *("text", "gguf", "peft", "remote", "presidio"),
+        },
     }[what]
     code, out, _ = keepmum("list", what, "--json", "-q")
     rows = json.loads(out)
