@@ -28,6 +28,8 @@ from keepmum.report import Report
 from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
+from keepmum.targets._remembered_text import remembered_text
+from keepmum.targets.text import TextTarget
 from keepmum.texts import Secrets, are_documents, documents, secrets_of
 
 Progress = Callable[[int, int, str], None]
@@ -85,6 +87,9 @@ class TextSession:
       handshake: What was found out about the target's own words, by name.
       sizes: Counts for the report.
       ledger: Scores that attacks gave.
+      origin: The target as it was given, which counts all that it is asked; the target itself if None.
+      resumed: Queries of attacks that an earlier run finished.
+      before: Queries of the origin before the audit began.
     """
 
     target: Target
@@ -95,6 +100,7 @@ class TextSession:
     handshake: dict[str, Check] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     ledger: dict[str, Ledger] = field(default_factory=dict)
+    origin: Target | None = None
     resumed: int = 0
     before: int = 0
 
@@ -155,7 +161,18 @@ class TextSession:
 
     @property
     def _asked(self) -> int:
-        return int(getattr(self.target, "inner", self.target).queries) - self.before + self.resumed
+        return int((self.origin or self.target).queries) - self.before + self.resumed
+
+    @cached_property
+    def _remembering(self) -> Target:
+        return remembered_text(self.target) if isinstance(self.target, TextTarget) else self.target
+
+    def _of(self, part: Part) -> Target:
+        """Who is asked: about documents a model behind a memory, so that attacks share its scores.
+
+        Attacks on secrets share what they ask by themselves, and have to see whether answers are noisy.
+        """
+        return self._remembering if part.secrets is None else self.target
 
     def _context(self, part: Part, blind: Check, games: dict[str, Any]) -> Context:
         return Context(
@@ -184,7 +201,7 @@ class TextSession:
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
         try:
-            return attack.run(self.target, part.split, ctx.lend(attack.name, self._queries_left(attack)))
+            return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
         except KeepmumError as err:
@@ -223,7 +240,7 @@ class TextSession:
             instrument=named,
             coverage=_words.coverage(findings),
             target={
-                "kind": type(getattr(self.target, "inner", self.target)).__name__,
+                "kind": type(self.origin or self.target).__name__,
                 "access": self.target.access,
                 "classes": 0,
                 "queries": self._asked,

@@ -20,13 +20,13 @@ from keepmum.report import Report
 from keepmum.report._save import save
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
-from keepmum.targets.handshake import believed, handshake
+from keepmum.targets.handshake import PROBES, believed, handshake
 from keepmum.targets.text import FillTarget, TextTarget
 from keepmum.targets.text_function import as_text_target
 from keepmum.texts import Secrets, documents
 
-PROBES, LONGEST = 4, 300
-"""Texts of each game that the model never saw that a handshake asks about, and their characters at most."""
+OWN, LONGEST = 4, 300
+"""Documents that the model never saw that a handshake asks about, and their characters at most."""
 
 
 def audit_text(
@@ -91,7 +91,9 @@ def audit_text(
     before = target.queries
     heard, checks = _heard(target, parts, seed)
     other = None if reference is None else _heard(as_text_target(reference), parts, seed)[0]
-    session = TextSession(heard, parts, settings, dict(source or {}), other, checks, sizes, before=before)
+    session = TextSession(
+        heard, parts, settings, dict(source or {}), other, checks, sizes, origin=target, before=before
+    )
     folder = None if out is None else RunFolder(Path(out), session.key)
     if folder is not None:
         folder.open(session.manifest())
@@ -161,9 +163,9 @@ def _parts(
 def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
     """The target as far as it can be believed, and what the handshake saw."""
     assert isinstance(target, (TextTarget, FillTarget))
-    sides = [part.visible.nonmembers.X.tolist()[:PROBES] for part in parts]
+    sides = [part.split.nonmembers.X.tolist()[:OWN] for part in parts if part.secrets is None]
     probes = [str(text)[:LONGEST] for side in sides for text in side]
-    shaken = handshake(target, probes, seed)
+    shaken = handshake(target, (*probes, *PROBES), seed)  # secrets begin alike, and tell nothing of a model
     found = {}
     for check in shaken.checks:
         name = f"handshake_{check.name.replace(' ', '_')}"

@@ -1,0 +1,179 @@
+"""Audits of language models, whole: games about documents and about secrets, doubts, worklists, interruption."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import document_zoo
+import text_zoo
+from keepmum import audit_text
+from keepmum.attacks.extraction import ExtractionAttack, Greedy
+from keepmum.attacks.extraction._base import Seen
+from keepmum.attacks.membership import TextLoss, TextReference
+from keepmum.errors import ConfigError, DataError
+from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
+from keepmum.targets.text import TextTarget
+from keepmum.texts import Secrets
+
+DOCUMENTS = [TextLoss(), TextReference()]
+
+
+def names(secrets: Secrets) -> Secrets:
+    """Secrets whose prefixes tell nothing of who was planted: a name of its own for each, from one range."""
+    from dataclasses import replace
+
+    order = np.random.default_rng(3).permutation(len(secrets.planted) + len(secrets.twins))
+    both = [
+        replace(s, prefix=f"The code of person {100 + place} is")
+        for s, place in zip((*secrets.planted, *secrets.twins), order.tolist(), strict=True)
+    ]
+    cut = len(secrets.planted)
+    return Secrets(tuple(both[:cut]), tuple(both[cut:]), secrets.spaces, secrets.alphabets)
+
+
+@pytest.fixture(scope="module")
+def secrets() -> Secrets:
+    return names(text_zoo.pin_secrets(20))
+
+
+@pytest.fixture(scope="module")
+def model(secrets):
+    return text_zoo.memorizer(secrets)
+
+
+def sides(seed: int = 0) -> tuple[list[str], list[str]]:
+    data = document_zoo.split(seed)
+    return list(data.members.X), list(data.nonmembers.X)
+
+
+def test_a_model_that_recites_is_found_and_the_report_gives_nothing_away(model, secrets, tmp_path):
+    out = tmp_path / "run"
+    report = audit_text(model, secrets=secrets, attacks=["extraction/greedy", "extraction/exposure"], out=out)
+    assert report.outcome is Outcome.LEAK
+    assert report["extraction/greedy"].verdict == EXTRACTABLE
+    assert "word for word" in report.verdict
+    for name in ("report.json", "report.html", "events.jsonl", "manifest.json"):
+        told = (out / name).read_text(encoding="utf-8")
+        assert not [s for s in secrets.planted if s.text in told]
+    work = (out / "restricted" / "worklist-secrets.csv").read_text(encoding="utf-8")
+    assert "extraction/greedy" in work
+    assert not [s for s in secrets.planted if s.secret.strip() in work]
+    assert not (out / "restricted" / "revealed.jsonl").exists()
+
+
+def test_what_came_out_is_revealed_to_the_owner_alone(model, secrets, tmp_path):
+    out = tmp_path / "run"
+    audit_text(model, secrets=secrets, attacks=["extraction/greedy"], out=out, reveal=True)
+    path = out / "restricted" / "revealed.jsonl"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    told = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert {entry["secret"] for entry in told} <= {s.secret for s in secrets.planted}
+    assert len(told) >= 10
+    with pytest.raises(ConfigError, match="give a run folder"):
+        audit_text(model, secrets=secrets, reveal=True)
+
+
+def test_a_stranger_is_silent(secrets):
+    report = audit_text(text_zoo.ignorant(), secrets=secrets, attacks=["extraction/greedy", "extraction/exposure"])
+    assert report.outcome is Outcome.NO_LEAK_FOUND
+    assert {f.verdict for f in report.findings} == {NO_EVIDENCE}
+
+
+def test_documents_are_told_apart_by_a_model_that_saw_them():
+    members, others = sides()
+    report = audit_text(
+        document_zoo.train(members), members, others, reference=document_zoo.train(sides(5)[0]), attacks=DOCUMENTS
+    )
+    assert [f.outcome for f in report.findings] == [Outcome.LEAK, Outcome.LEAK]
+    assert report.sample["documents_in"] == document_zoo.N
+    assert report.instrument["handshake_greedy"].passed
+
+
+def test_what_is_asked_for_one_attack_on_documents_is_not_asked_for_the_next():
+    members, others = sides()
+    target = document_zoo.train(members)
+    one = audit_text(target, members, others, attacks=[TextLoss()]).target["queries"]
+    two = audit_text(target, members, others, attacks=["membership/text-loss", "membership/min-k"]).target["queries"]
+    assert one == two
+
+
+def test_a_split_in_time_is_the_leak_and_secrets_are_still_believed(model, secrets):
+    members, others = sides()
+    shifted = [f"In 1815. {text}" for text in members], [f"In 1999. {text}" for text in others]
+    report = audit_text(model, *shifted, secrets=secrets, attacks=["membership/text-loss", "extraction/greedy"])
+    assert report["membership/text-loss"].outcome is Outcome.INCONCLUSIVE
+    assert "the split leaks" in report["membership/text-loss"].reason
+    assert report["extraction/greedy"].outcome is Outcome.LEAK
+    assert report.instrument["blind_baseline"].passed is False
+    assert report.instrument["blind_baseline_of_secrets"].passed
+
+
+@dataclass(frozen=True)
+class Interrupted(ExtractionAttack):
+    id: ClassVar[str] = "extraction/interrupted"
+    needs: ClassVar[type] = TextTarget
+    references: ClassVar[tuple[str, ...]] = ("none",)
+
+    def extract(self, target, secrets, ctx):
+        if FLAGS["interrupt"]:
+            raise KeyboardInterrupt
+        return Seen(np.zeros(len(secrets)), np.zeros(len(secrets), dtype=bool))
+
+
+FLAGS = {"interrupt": True}
+
+
+def test_an_interrupted_audit_goes_on_and_tells_the_same(model, secrets, tmp_path):
+    def run(out):
+        return audit_text(model, secrets=secrets, attacks=[Greedy(), Interrupted()], out=out)
+
+    FLAGS["interrupt"] = False
+    whole = run(tmp_path / "whole")
+    FLAGS["interrupt"] = True
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut")
+    FLAGS["interrupt"] = False
+    again = run(tmp_path / "cut")
+    assert again.findings == whole.findings
+    advice = [
+        [line.rsplit(",", 1)[1] for line in (tmp_path / name / "restricted" / "worklist-secrets.csv").open()]
+        for name in ("whole", "cut")
+    ]
+    assert advice[0] == advice[1]
+
+
+def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model):
+    class Shifted(text_zoo.Ngrams):
+        def _score(self, texts, prefixes):
+            told = super()._score(texts, prefixes)
+            return [type(s)(s.tokens, s.starts, np.roll(s.log_probs, 1)) for s in told]
+
+        def _next_log_probs(self, prefix, continuations):
+            return super()._next_log_probs(prefix, continuations)
+
+    shifted = Shifted(["x"])
+    shifted.counts, shifted.order = model.counts, model.order
+    report = audit_text(shifted, secrets=secrets, attacks=["extraction/greedy", "extraction/exposure"])
+    assert report["extraction/exposure"].outcome is Outcome.NOT_APPLICABLE
+    assert "handshake" in " ".join(report.target["notes"])
+    assert report["extraction/greedy"].outcome is Outcome.LEAK
+
+
+def test_bad_input_is_one_line(model, secrets):
+    members, others = sides()
+    with pytest.raises(ConfigError, match="got neither"):
+        audit_text(model)
+    with pytest.raises(ConfigError, match="got no nonmembers"):
+        audit_text(model, members)
+    with pytest.raises(DataError, match="as texts, got int"):
+        audit_text(model, [1, 2], others)
+    with pytest.raises(ConfigError, match="no attack on language models"):
+        audit_text(model, members, others, attacks=["membership/loss"])
+    with pytest.raises(ConfigError, match="leave no attack on documents"):
+        audit_text(model, members, others, attacks=["extraction/greedy"])
