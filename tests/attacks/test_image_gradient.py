@@ -177,13 +177,17 @@ def test_never_asks_for_more_than_the_budget(budget, repeats):
     assert picture.trace[-1][0] == asked.queries
 
 
-def test_counts_queries_exactly():
-    """So many gradients for each start, one answer for each mark, views of each start, and the picture."""
-    target, _ = linear()
+@pytest.mark.parametrize(
+    ("steep", "start", "descents", "views"), [(60.0, None, 1, 0), (6.0, None, 2, 0), (1.0, 1e-9, 2, 3 * VIEWS)]
+)
+def test_counts_queries_exactly(steep, start, descents, views):
+    """So many gradients for each start, one answer for each mark, the picture, views if the model is not sure of it."""
+    target, _ = linear(steep=steep, start=start)
     _, asked = invert(Gradient(steps=4, restarts=2), target)
-    marks = 4  # after steps 1, 2, 4 and before the first
-    assert asked.queries == 2 * 4 + (marks - 1) + 2 * VIEWS + 1
-    assert target.gradients == 4, "all starts are asked about at once"
+    marks, answers = 3, 1  # after steps 1, 2 and 4
+    alone = 4 + marks + answers
+    assert asked.queries == (2 * 4 + marks + answers) + (descents - 1) * alone + views + bool(views) * answers
+    assert target.gradients == 4 * descents, "all starts are asked about at once"
 
 
 def test_same_seed_same_picture():
