@@ -190,6 +190,17 @@ def test_counts_queries_exactly(steep, start, descents, views):
     assert target.gradients == 4 * descents, "all starts are asked about at once"
 
 
+def test_the_picture_is_the_mean_of_what_single_descents_come_to():
+    """From pairs of samples around the prior's own start, one after the other; none of the ends is as usual."""
+    target, _ = linear(steep=30.0)
+    picture, _ = invert(Gradient(restarts=5, steps=20), target)
+    off = PRIOR.draw(2, np.random.default_rng(0))
+    rule_ = rule(weight=0.3, steps=20, confidence=0.999, averaged=True)
+    ends = [descend(target, rule_, start[None])[1][0] for start in (*off, *-off)]
+    np.testing.assert_allclose(picture.latent, np.mean(ends, axis=0), atol=1e-9)
+    assert PRIOR.log_density(picture.latent[None])[0] > PRIOR.log_density(np.stack(ends)).max()
+
+
 def test_same_seed_same_picture():
     target, _ = linear()
     first, again, other = (invert(Gradient(), target, seed=seed)[0] for seed in (1, 1, 2))
