@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -25,6 +25,8 @@ FEWEST_STEPS = 50
 """Steps that each start should have; with fewer queries there are fewer starts."""
 SURE = 0.5
 """Probability above which the model takes what the ends have in common for the class rather than for all others."""
+UNSURE = 0.25
+"""Share of the prior's weight where the model is not sure of what the ends have in common: the prior held them back."""
 Way = Sequence[tuple[int, float, Floats]]
 
 
@@ -41,11 +43,12 @@ class Gradient(ImageInversion[GradientTarget]):
     shrink to nothing. Each end is about the point of the class that is nearest to a sample of the prior, hence nearly a
     sample of what the prior and the model together believe of the class, and their mean the picture that is expected.
 
-    If the model is not sure of that picture, a descent leads on from there. It is done when the wanted confidence is
-    reached *and* the objective no longer falls, or when it has not fallen for `patience` steps. A class whose
-    probability is tiny at first, as with hundreds of classes, takes every step that it needs. If the model is still not
-    sure, the picture of all ends is kept of which it stays surest when it is shifted, cropped, mirrored, brightened or
-    darkened. With a single start, at the prior's own, there is nothing but that descent.
+    If the model is not sure of that picture, a descent leads on from there, with a quarter of the prior's weight. It is
+    done when the wanted confidence is reached *and* the objective no longer falls, or when it has not fallen for
+    `patience` steps. A class whose probability is tiny at first, as with hundreds of classes, takes every step that it
+    needs. If the model is still not sure, the picture of all ends is kept of which it stays surest when it is shifted,
+    cropped, mirrored, brightened or darkened. With a single start, at the prior's own, there is nothing but a descent
+    from there with all of the weight.
 
     Deviations from the papers: Adam in the prior's latent space instead of plain descent in pixels; the cross-entropy
     instead of ``1 - p``, whose gradient vanishes where the class is all but impossible; the prior's log density is
@@ -121,7 +124,8 @@ class Gradient(ImageInversion[GradientTarget]):
         picture = _picture(oracle, prior, ends.mean(axis=0), way)
         if picture.confidence > SURE:
             return picture
-        led, way = self._descended(oracle, prior, picture.latent[None], choice + once)
+        bolder = replace(self, weight=UNSURE * self.weight)
+        led, way = bolder._descended(oracle, prior, picture.latent[None], choice + once)
         picture = _picture(oracle, prior, led[0], (*picture.trace, *way))
         if picture.confidence > SURE:
             return picture
