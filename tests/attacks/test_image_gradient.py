@@ -177,13 +177,28 @@ def test_never_asks_for_more_than_the_budget(budget, repeats):
     assert picture.trace[-1][0] == asked.queries
 
 
-def test_counts_queries_exactly():
-    """So many gradients for each start, one answer for each mark, views of each start, and the picture."""
-    target, _ = linear()
+@pytest.mark.parametrize(
+    ("steep", "start", "descents", "views"), [(60.0, None, 1, 0), (6.0, None, 2, 0), (1.0, 1e-9, 2, 3 * VIEWS)]
+)
+def test_counts_queries_exactly(steep, start, descents, views):
+    """So many gradients for each start, one answer for each mark, the picture, views if the model is not sure of it."""
+    target, _ = linear(steep=steep, start=start)
     _, asked = invert(Gradient(steps=4, restarts=2), target)
-    marks = 4  # after steps 1, 2, 4 and before the first
-    assert asked.queries == 2 * 4 + (marks - 1) + 2 * VIEWS + 1
-    assert target.gradients == 4, "all starts are asked about at once"
+    marks, answers = 3, 1  # after steps 1, 2 and 4
+    alone = 4 + marks + answers
+    assert asked.queries == (2 * 4 + marks + answers) + (descents - 1) * alone + views + bool(views) * answers
+    assert target.gradients == 4 * descents, "all starts are asked about at once"
+
+
+def test_the_picture_is_the_mean_of_what_single_descents_come_to():
+    """From pairs of samples around the prior's own start, one after the other; none of the ends is as usual."""
+    target, _ = linear(steep=30.0)
+    picture, _ = invert(Gradient(restarts=5, steps=20), target)
+    off = PRIOR.draw(2, np.random.default_rng(0))
+    rule_ = rule(weight=0.3, steps=20, confidence=0.999, averaged=True)
+    ends = [descend(target, rule_, start[None])[1][0] for start in (*off, *-off)]
+    np.testing.assert_allclose(picture.latent, np.mean(ends, axis=0), atol=1e-9)
+    assert PRIOR.log_density(picture.latent[None])[0] > PRIOR.log_density(np.stack(ends)).max()
 
 
 def test_same_seed_same_picture():

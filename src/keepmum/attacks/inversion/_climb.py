@@ -15,6 +15,8 @@ from keepmum.errors import BudgetError, ConfigError
 
 FINALISTS = 2
 """Latents that are asked about again in the end: the best of many noisy answers is the luckiest, not the best."""
+SURE = 0.5
+"""Probability above which the model takes a picture for the class rather than for all others together."""
 DRAWS = 16
 """Samples of the prior at least that tell how far apart latents lie."""
 MARKS = 4
@@ -46,21 +48,26 @@ class Climb:
       queries: Latents that may be asked about at most; the oracle's budget may allow fewer. A latent that is asked
         about several times because of the oracle's repeats counts once.
       weight: Weight of the prior.
+      remember: Whether all answers are kept.
 
     Attributes:
+      own: The prior's own start, ``(d,)``; set by `start`.
+      heard: Latents ``(m, d)`` and answers ``(m, K)`` of every question so far, if they are kept.
       spread: Root mean square distance of a latent number of a prior sample from its mean; set by `start`.
 
     Raises:
       BudgetError: Nothing may be asked at all.
     """
 
-    def __init__(self, oracle: Oracle, prior: Prior, queries: int, weight: float) -> None:
+    def __init__(self, oracle: Oracle, prior: Prior, queries: int, weight: float, *, remember: bool = False) -> None:
         self.oracle, self.prior, self.weight, self.spread = oracle, prior, weight, 1.0
         self._total = min(queries, oracle.left // oracle.repeats)
         if self._total < 1:
             raise BudgetError(
                 f"expected a budget of at least {oracle.repeats} rows, got {min(queries, oracle.left)}: raise it"
             )
+        self.heard: list[tuple[Floats, Floats]] = []
+        self.own, self._remember = np.zeros(prior.size), remember
         self._asked = 0
         self._best: tuple[float, float, Floats] | None = None
         self._trace: list[tuple[int, float, Floats]] = []
@@ -91,7 +98,7 @@ class Climb:
             prior's start.
           rng: Where they are drawn from.
         """
-        own = np.asarray(self.prior.start(rng), dtype=np.float64)
+        self.own = own = np.asarray(self.prior.start(rng), dtype=np.float64)
         drawn = np.asarray(self.prior.draw(max(DRAWS, pool), rng), dtype=np.float64)
         self.spread = math.sqrt(float(drawn.var(axis=0).mean())) or 1.0
         pool = min(pool, self._total // 4, self.left - 1)
@@ -107,6 +114,8 @@ class Climb:
     def picture(self, *finalists: Floats) -> Picture:
         """The better of the best latent so far and where the search ended, both asked about once more.
 
+        One that the model is sure of is better than one that it is not; else the score decides.
+
         Args:
           finalists: ``(d,)`` latents where the search ended, at most one.
         """
@@ -115,7 +124,7 @@ class Climb:
         if len(every) == FINALISTS and np.array_equal(*every):
             every = every[:1]
         scores, confidences = self._ask(every, note=False)
-        top = int(scores.argmax())
+        top = int(np.lexsort((scores, confidences > SURE))[-1])
         image = self.prior.decode(every[[top]])[0]
         way = [*self._trace, (self.oracle.queries, float(confidences[top]), image)]
         return Picture(image, every[top], float(confidences[top]), tuple(way))
@@ -124,6 +133,8 @@ class Climb:
         images = self.prior.decode(latents)
         answers = self.oracle.probabilities(images)
         self._asked += len(latents)
+        if self._remember:
+            self.heard.append((latents, answers))
         confidences = answers[:, self.oracle.place]
         usual = self.weight * self.prior.log_density(latents) / self.prior.size if self.weight else 0.0
         scores = np.asarray(margin(answers, self.oracle.place) + usual)

@@ -35,6 +35,8 @@ class Rule:
       steps: Steps at most.
       patience: Steps without a gain after which a start is given up.
       confidence: The model's probability of the class that is wanted.
+      averaged: Whether the mean of the ends is the result: steps shrink to nothing, so that ends do not jitter, and the
+        way there is that of the mean.
     """
 
     loss: Loss
@@ -43,6 +45,7 @@ class Rule:
     steps: int
     patience: int
     confidence: float
+    averaged: bool = False
 
 
 class Descent:
@@ -58,7 +61,7 @@ class Descent:
       reserve: Queries of the oracle's budget that are left alone.
 
     Attributes:
-      trace: Queries so far, confidence and image of the leading start along the way.
+      trace: Queries so far, confidence and image of the leading start, or of the mean, along the way.
       taken: Steps that were taken.
     """
 
@@ -99,7 +102,8 @@ class Descent:
         losses, slopes = self.oracle.gradient(prior.decode(latents), rule.loss)
         downhill = prior.pull_back(latents, slopes)
         # Below the oracle's floor the loss is flat while the gradient still leads out: that is no standstill.
-        hidden = (losses > UNSEEN) & downhill.any(axis=1)
+        steered = downhill.any(axis=1)
+        hidden = (losses > UNSEEN) & steered
         objective = losses
         if rule.weight:
             objective = losses - rule.weight * prior.log_density(latents) / prior.size
@@ -107,7 +111,9 @@ class Descent:
         self._note(rows, objective, hidden)
         self.taken += 1
         self._latents[rows] = prior.refine(latents - self._adam(rows, downhill), self.taken)
-        return np.asarray((self._latents[rows] != latents).any(axis=1))
+        moved = (self._latents[rows] != latents).any(axis=1)
+        # Of several samples one that the model has no wish about stays as it is: the prior alone leads nowhere new.
+        return np.asarray(moved & steered if rule.averaged else moved)
 
     def _note(self, rows: NDArray[np.intp], objective: Floats, hidden: NDArray[np.bool_]) -> None:
         """Keep what is best, and count steps without a gain since the last one that was."""
@@ -123,7 +129,8 @@ class Descent:
         first[rows] = MOMENTUM * first[rows] + (1 - MOMENTUM) * gradient
         second[rows] = SCALE * second[rows] + (1 - SCALE) * gradient**2
         mean, spread = first[rows] / (1 - MOMENTUM**self.taken), second[rows] / (1 - SCALE**self.taken)
-        return np.asarray(self._rate * mean / (np.sqrt(spread) + TINY))
+        rate = self._rate * (1 - (self.taken - 1) / self.rule.steps) if self.rule.averaged else self._rate
+        return np.asarray(rate * mean / (np.sqrt(spread) + TINY))
 
     def _done(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which of these starts are at their end; the model is asked how sure it is only when one has settled."""
@@ -135,10 +142,12 @@ class Descent:
         return np.asarray(done)
 
     def _keep_mark(self) -> None:
-        """Keep the picture of the leading start when enough steps have gone by since the last."""
+        """Keep a picture when enough steps have gone by since the last."""
         if self.taken < self._mark or not self._affords(0, 1):
             return
-        image = self.prior.decode(self._best[[self._lowest.argmin()]])
+        best = self._best
+        leading = best.mean(axis=0) if self.rule.averaged else best[self._lowest.argmin()]
+        image = self.prior.decode(leading[None])
         self.trace.append(
             (self.oracle.queries + self.oracle.repeats, float(self.oracle.confidence(image)[0]), image[0])
         )
