@@ -22,7 +22,7 @@ from keepmum.overlap import remove_overlap
 from keepmum.targets import Target
 from keepmum.targets._remembered import remembered
 from keepmum.texts import documents
-from keepmum.training.text import train_causal
+from keepmum.training.text import train_causal, train_tokenizer
 
 GOAL = 0.80
 BEST, OTHERS = ("text-reference", "ez", "wbc"), ("min-k", "text-loss", "text-zlib")
@@ -45,7 +45,8 @@ NOTE = (
     "{n} members and {n} held-out paragraphs of Jane Austen's novels, a random split; {removed} left both sides for "
     "passages in common. Target: a model in the manner of GPT-2 with {size:,} parameters, {epochs} epochs on the "
     "members and {more} other paragraphs ({trained:.0f} CPU s on one thread); reference: the same on {others} "
-    "paragraphs that neither the target nor the audit holds; population: {population} more. {blind} {control}"
+    "paragraphs that neither the target nor the audit holds, from which the tokenizer is, too; population: "
+    "{population} more. {blind} {control}"
 )
 SHIFTED = (
     "Members from the first novels of the collection, non-members from the last, and a model that was trained on the "
@@ -108,17 +109,18 @@ def fair(size: Size) -> tuple[Split, Target, Target, str]:
     members, held, more, texts = texts[:n], texts[n : 2 * n], texts[2 * n : n + kept], texts[n + kept :]
     others, population = texts[:kept], texts[kept : kept + size.population]
     assert len(population) == size.population, "as many paragraphs as are asked for"
+    words = train_tokenizer(others)  # one of the members' texts would cut these into fewer tokens than other texts
     began = time.process_time()
-    target = train_causal(members + more, seed=1, **dict(size.recipe))
+    target = train_causal(members + more, seed=1, tokenizer=words, **dict(size.recipe))
     seconds = time.process_time() - began
-    reference = train_causal(others, seed=2, tokenizer=target.tokenizer, **dict(size.recipe))
+    print(f"  target trained: {seconds:.0f} CPU s", flush=True)
+    reference = train_causal(others, seed=2, tokenizer=words, **dict(size.recipe))
     weights = sum(parameter.numel() for parameter in target.model.parameters())
     epochs = dict(size.recipe).get("epochs", 6)
     note = NOTE.format(
         n=n, size=weights, epochs=epochs, more=len(more), trained=seconds, others=len(others),
         population=len(population), removed="{removed}", blind="{blind}", control="{control}",
     )  # fmt: skip
-    print(f"  target trained: {seconds:.0f} CPU s, {weights:,} parameters", flush=True)
     return Split(documents(members), documents(held), documents(population)), target, reference, note
 
 
@@ -167,7 +169,8 @@ def shifted(size: Size) -> tuple[Bars, str]:
     sides = [rng.permutation(part)[: size.people].tolist() for part in (texts[:third], texts[-third:])]
     clean, overlap = remove_overlap(Split(*(documents(side) for side in sides)))
     recipe = {**dict(size.recipe), "epochs": 1}
-    target, ctx = remembered(train_causal(sides[0], seed=3, **recipe)), Context()
+    words = train_tokenizer(load_prose(2 * size.people, seed=1))
+    target, ctx = remembered(train_causal(sides[0], seed=3, tokenizer=words, **recipe)), Context()
     found, _ = played(target, clean, ctx, (family.TextLoss(), family.MinK(), family.TextZlib()))
     checks = instruments(clean, ctx, overlap)
     settled = settle(found, doubts(checks))
