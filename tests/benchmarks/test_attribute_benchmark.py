@@ -17,7 +17,7 @@ from keepmum.stats import Estimate
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PARTS = ("warfarin", "fair", "adult", "informed", "null", "errors")
-NAMES = ("common", "write", "attribute", "_attribute_people", *(f"_attribute_{part}" for part in PARTS))
+NAMES = ("common", "write", "_page", "attribute", "_attribute_people", *(f"_attribute_{part}" for part in PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_missed_bar_stays_on_the_page(scripts):
         "bars": {"strong": {"value": 0.4, "goal": 0.5, "ok": False}},
         "tables": [{"title": "Seen", "head": ["a"], "rows": [], "note": ""}],
     }
-    text = scripts.attribute.page({"warfarin": result}, {"cores": 2})
+    text = scripts.attribute.BENCHMARK.page({"warfarin": result}, {"cores": 2})
     assert "0 of 1 figures reach their goal; missed: `strong`" in text
     assert "| `strong` | 0.4 | 0.5 | **no** |" in text
     assert "## Seen" in text

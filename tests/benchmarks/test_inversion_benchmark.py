@@ -16,8 +16,8 @@ from keepmum.findings import Finding, Outcome
 from keepmum.stats import Estimate
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-PARTS = ("people", "faces", "controls", "odd", "noise", "peers")
-NAMES = ("common", "write", "peers", "inversion", *(f"_inversion_{part}" for part in PARTS))
+PARTS = ("people", "faces", "controls", "private", "odd", "noise", "peers")
+NAMES = ("common", "write", "_page", "peers", "inversion", *(f"_inversion_{part}" for part in PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_a_missed_bar_stays_on_the_page(scripts):
         "bars": {"strong": {"value": 0.4, "goal": 0.5, "ok": False}},
         "tables": [{"title": "Seen", "head": ["a"], "rows": [], "note": ""}],
     }
-    text = scripts.inversion.page({"faces": result}, {"cores": 2})
+    text = scripts.inversion.BENCHMARK.page({"faces": result}, {"cores": 2})
     assert "0 of 1 figures reach their goal; missed: `strong`" in text
     assert "| `strong` | 0.4 | 0.5 | **no** |" in text
 
@@ -139,3 +139,15 @@ def test_noise_is_marked(scripts):
     assert bars["pixel_nes_prior_distance_over_that_of_photos"]["ok"]
     assert bars["pixel_nes_called_identity_level"]["ok"]
     assert len(tables[0]["rows"]) == 2
+
+
+def test_the_noise_of_private_training_is_that_of_one_gaussian_mechanism(scripts):
+    """A sensitivity of one standard deviation at delta 1e-5 is epsilon 4.377 (Balle and Wang's curve)."""
+    assert scripts.private.noise_multiplier(4.377, 1e-5, 1) == pytest.approx(1.0, abs=2e-3)
+    assert scripts.private.noise_multiplier(4.377, 1e-5, 25) == pytest.approx(5.0, abs=1e-2)
+
+
+def test_privacy_costs_a_class_of_one_image_its_picture(scripts):
+    X, y, _ = scripts.people.digits()
+    seen = {eps: scripts.private._measured(X, y, 1, eps, 1) for eps in (np.inf, 2.0)}
+    assert float(seen[np.inf]["gap"]) > 0.1 > abs(float(seen[2.0]["gap"]))
