@@ -123,7 +123,8 @@ def _cross_validate(X: NDArray[np.float64], truth: NDArray[np.bool_], fold: NDAr
         train, test = fold != k, fold == k
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scores = learner.fit(X[train], truth[train]).predict_proba(X[test])[:, 1]
+            known = _known(X, train)
+            scores = learner.fit(known[train], truth[train]).predict_proba(known[test])[:, 1]
         mine, theirs = scores[truth[test]], scores[~truth[test]]
         areas.append(auc_value(mine, theirs))
         variances.append((len(mine) + len(theirs) + 1) / (12 * len(mine) * len(theirs)))
@@ -132,6 +133,11 @@ def _cross_validate(X: NDArray[np.float64], truth: NDArray[np.bool_], fold: NDAr
     from scipy.special import ndtr
 
     return _Blind(Estimate(area, max(0.0, area - half), min(1.0, area + half)), float(ndtr(-(area - 0.5) / spread)))
+
+
+def _known(X: Any, train: NDArray[np.bool_]) -> Any:
+    """The columns that hold a value in training: trees cannot be grown on those that are empty there."""
+    return X[:, np.isfinite(X[train]).any(axis=0)] if isinstance(X, np.ndarray) else X
 
 
 def positive_control(split: Split, seed: int) -> Check:
