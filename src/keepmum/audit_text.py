@@ -158,11 +158,17 @@ def _parts(
     return kept
 
 
+def _spread(texts: list[str]) -> list[str]:
+    """Some of the texts, from all over: neighbors are often of one kind, and begin alike."""
+    step = max(1, len(texts) // PROBES)
+    return texts[::step][:PROBES]
+
+
 def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
     """The target as far as it can be believed, and what the handshake saw."""
     assert isinstance(target, (TextTarget, FillTarget))
-    sides = [part.visible.nonmembers.X.tolist()[:PROBES] for part in parts]
-    probes = [str(text)[:LONGEST] for side in sides for text in side]
+    sides = [part.visible.nonmembers.X.tolist() for part in parts]
+    probes = [str(text)[:LONGEST] for side in sides for text in _spread(side)]
     shaken = handshake(target, probes, seed)
     found = {}
     for check in shaken.checks:
