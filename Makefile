@@ -22,7 +22,7 @@ export MPLBACKEND := Agg
 # Many small models are trained; on few cores, threads within each cost more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo setup quick test check lint docs validity benchmarks hidden pictures clean
+.PHONY: help demo setup quick test check lint docs validity benchmarks hidden pictures texts clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ hidden: $(DEV)  ## Measure attacks on hidden attributes and rewrite docs/benchma
 
 pictures: $(DEV)  ## Measure image inversion, also against another tool, and rewrite docs/benchmarks/inversion.md; some minutes
 	@$(BIN)/python benchmarks/inversion.py --write $(if $(DATA),--data "$(DATA)")
+
+texts: $(DEV)  ## Measure what language models give away, and rewrite docs/benchmarks/text.md; half an hour
+	@$(BIN)/python benchmarks/text.py --write
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) demo dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -21,6 +21,14 @@ def fair(seed: int, n: int = 150) -> Split:
     return Split(documents(texts[:n]), documents(texts[n:]))
 
 
+def test_a_year_that_a_single_document_names_stops_no_learner():
+    """The fold that holds this document leaves no value in training, and trees refuse such a column."""
+    sides = [[f"The code of person {side}{i} is {i:02d}." for i in range(12)] for side in "12"]
+    sides[0][3] = "The code of person 13 is 1849."
+    found = instrument.blind_baseline(Split(*(documents(side) for side in sides)), 0, 1_000)
+    assert found.metrics["auc"].low <= found.metrics["auc"].value <= found.metrics["auc"].high
+
+
 @pytest.mark.slow
 def test_blind_baseline_keeps_its_level_on_documents():
     """Of 60 fair splits, its 1 % test may stop at most 0.6 + 2 standard errors, and its interval covers one half."""

@@ -160,11 +160,17 @@ def _parts(
     return kept
 
 
+def _spread(texts: list[str]) -> list[str]:
+    """Some of the texts, from all over: neighbors are often of one kind, and begin alike."""
+    step = max(1, len(texts) // OWN)
+    return texts[::step][:OWN]
+
+
 def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
     """The target as far as it can be believed, and what the handshake saw."""
     assert isinstance(target, (TextTarget, FillTarget))
-    sides = [part.split.nonmembers.X.tolist()[:OWN] for part in parts if part.secrets is None]
-    probes = [str(text)[:LONGEST] for side in sides for text in side]
+    sides = [part.split.nonmembers.X.tolist() for part in parts if part.secrets is None]
+    probes = [str(text)[:LONGEST] for side in sides for text in _spread(side)]
     shaken = handshake(target, (*probes, *PROBES), seed)  # secrets begin alike, and tell nothing of a model
     found = {}
     for check in shaken.checks:

@@ -81,3 +81,28 @@ def test_nothing_shared_is_said():
 
 def test_a_change_that_is_not_there_is_none(leaky, tight):
     assert compare(leaky, tight).change("membership/loss", "tpr_at_fpr_0.001") is None
+
+
+def test_what_comes_out_of_language_models_stands_side_by_side(leaky):
+    from keepmum.findings import EXTRACTABLE, Slice
+    from keepmum.report._html import render_comparison
+    from keepmum.report._words import metric_value
+
+    def model(name: str, out: float, bits: dict[str, float]) -> tuple[str, Report]:
+        exact = {key: Estimate(value, value, value) for key, value in {"extracted": out, "auc": 0.5 + out / 2}.items()}
+        none = {"extracted": Estimate(0.0, 0.0, 0.1)}
+        parts = tuple(Slice("repeats", n, 4, 4, {"exposure": Estimate(b, b, b)}) for n, b in bits.items())
+        ranked = {**exact, "exposure": Estimate(3.0, 3.0, 3.0)}
+        found = (
+            Finding("extraction/exposure", "extraction", Outcome.LEAK, "", 0, ranked, control=none, slices=parts),
+            Finding("extraction/greedy", "extraction", Outcome.LEAK, "", 0, exact, control=none, verdict=EXTRACTABLE),
+        )
+        return name, replace(leaky, findings=found)
+
+    page = render_comparison([model("before", 0.75, {"1": 2.5, "64": 13.25}), model("after", 0.25, {"1": 2.0})])
+    assert "What text comes out" in page
+    for cell in ("1 ×: 2.5, 64 ×: 13.2", "1 ×: 2.0", EXTRACTABLE):
+        assert cell in page, cell
+    for share in (0.75, 0.25):
+        assert metric_value("extracted", Estimate(share, share, share)) in page
+    assert "What text comes out" not in render_comparison([("before", leaky), ("after", leaky)])

@@ -308,3 +308,12 @@ def test_a_masked_model_is_asked_whether_its_answers_are_probabilities() -> None
 def test_too_few_probes_are_refused() -> None:
     with pytest.raises(DataError, match="at least two probes"):
         handshake(ignorant(), ["a single probe of five words", "short"])
+
+
+def test_prompts_that_are_all_alike_tell_nothing() -> None:
+    """Texts of one kind may all begin with the same words: then one answer is no sign of a model that does not listen."""
+    secrets = pin_secrets(8)
+    result = handshake(memorizer(secrets), [secret.text for secret in secrets.twins[:4]], 0)
+    answers = next(check for check in result.checks if check.name == "answers")
+    assert answers.passed is None
+    assert result.access == "full logits"

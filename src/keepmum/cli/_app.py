@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 VERBS: Mapping[str, str] = MappingProxyType(
     {
-        "demo": "Audit a leaky and a tight model on bundled data, side by side.",
+        "demo": "Audit models of bundled data: a leaky one and a tight one, side by side.",
         "audit": "Measure what a model gives away about its training data.",
         "plan": "Tell what an audit would ask and cost, and what it can show.",
         "gate": "Hold an audit against a policy: pass (0), fail (1), inconclusive (3).",

@@ -1,4 +1,4 @@
-"""``keepmum demo``: a leaky and a tight model on real data, side by side; or pictures drawn from a face recognizer."""
+"""``keepmum demo``: models on bundled data, audited: a leaky and a tight one, a face recognizer, language models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = {"leaky": "overfit random forest", "tight": "logistic regression"}
 
 
 def demo(
-    what: Annotated[Literal["people", "faces"], Parameter(help="What to demonstrate.")] = "people",
+    what: Annotated[Literal["people", "faces", "text", "mask"], Parameter(help="What to demonstrate.")] = "people",
     /,
     *,
     data: Annotated[
@@ -35,13 +35,20 @@ def demo(
     how: Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))] = NO_HOW,
     common: Options = DEFAULTS,
 ) -> int:
-    """Audit a leaky and a tight model on bundled data, or draw faces from a recognizer.
+    """Audit models of bundled data: a leaky and a tight one, a face recognizer, or language models.
 
     people: 20,000 people of the UCI Adult census data; half of them, drawn at random, train both models, which are
     shown side by side. Shadow models, which find more, are only trained if --effort says so.
 
     faces: a recognizer of 25 persons is trained, and pictures of them are drawn from it: with its weights, with its
-    probabilities, and with labels alone. No network is used for either.
+    probabilities, and with labels alone.
+
+    text: a small language model is trained on prose with made-up secrets in it, up to 64 times each; then the same
+    without duplicates, and with fewer epochs. Who recites?
+
+    mask: a small masked model is trained on made-up clinic notes, and asked to fill in who has what.
+
+    No network is used for any of them.
     """
     terminal = common.terminal
     folder = out or new_run()
@@ -49,6 +56,14 @@ def demo(
         from keepmum.cli._faces import demo_faces
 
         return demo_faces(data, folder, how, terminal)
+    if what == "text":
+        from keepmum.cli._recital import demo_text
+
+        return demo_text(folder, how, terminal)
+    if what == "mask":
+        from keepmum.cli._notes import demo_mask
+
+        return demo_mask(folder, how, terminal)
     with cores(how):
         terminal.say(f"Training two models on {PEOPLE // 2:,} of {PEOPLE:,} people (UCI Adult, CC BY 4.0) …")
         members, others, models = train(how.seed)

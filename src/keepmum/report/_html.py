@@ -67,6 +67,7 @@ def render_comparison(named: Sequence[tuple[str, Report]]) -> str:
         "compare.html",
         hidden=_hidden.by_subject(named),
         looks=_looks.by_attack(named),
+        recited=_recited.by_attack(named),
         named=named,
         table=[(name, cells) for name, cells in table if any(c and "auc" in c.finding.metrics for c in cells)],
         other=[(name, cells) for name, cells in table if not any(c and "auc" in c.finding.metrics for c in cells)],

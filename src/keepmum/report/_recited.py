@@ -127,6 +127,27 @@ def row(finding: Finding) -> Row:
     )
 
 
+def by_attack(named: Sequence[tuple[str, Report]]) -> list[tuple[str, Row, str]]:
+    """Models side by side: name of a model, an attack on it, and its exposure by repeats; attack after attack."""
+    found = [(name, {f.id: f for f in report.findings if f.family == words.EXTRACTION}) for name, report in named]
+    ids = dict.fromkeys(i for _, mine in found for i, f in mine.items() if f.outcome in words.MEASURED)
+    return [
+        (name, row(mine[i]), by_repeats(mine[i]))
+        for i in ids
+        for name, mine in found
+        if i in mine and mine[i].outcome in words.MEASURED
+    ]
+
+
+def by_repeats(finding: Finding) -> str:
+    """Share that came out by how often secrets stood in the training data, or mean exposure where there is one."""
+    metric = BITS if BITS in finding.metrics else "extracted"
+    found = [s for s in finding.slices if s.column == "repeats" and metric in s.metrics]
+    ordered = sorted(found, key=lambda part: (len(part.value), part.value))
+    form = "{:.1f}" if metric == BITS else "{:.0%}"
+    return ", ".join(f"{s.value} ×: {form.format(s.metrics[metric].value)}" for s in ordered)
+
+
 def steps(measured: Sequence[Finding], metric: str) -> Steps | None:
     """The table by repeats of one metric, or None where secrets all stood equally often or nothing has the metric."""
     by_attack = [(f, [s for s in f.slices if s.column == "repeats" and metric in s.metrics]) for f in measured]

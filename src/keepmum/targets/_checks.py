@@ -114,6 +114,8 @@ def answers(wrote: Written) -> Check:
     texts = {text.strip() for text in [*wrote.greedy, *(text for some in wrote.sampled for text in some)]}
     if len(texts) > 1:
         return Check("answers", True, "Prompts are gone on with in different ways.", "text")
+    if len(set(wrote.prompts)) == 1:
+        return Check("answers", None, "Not tested: all texts begin in the same way.", "text")
     return Check("answers", False, f"All {len(wrote.prompts)} prompts were gone on with in the same way.", "text")
 
 
