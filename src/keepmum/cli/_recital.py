@@ -118,7 +118,7 @@ def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     size = sum(map(len, world.members)) // 1000
     terminal.say(
         f"Training four small language models, two at a time: on {size} kB of prose with "
-        f"{len(world.registry.planted)} canaries, each {', '.join(map(str, scale.repeats))} times in it …"
+        f"{len(world.registry.planted)} canaries, each {' or '.join(map(str, scale.repeats))} times in it …"
     )
     reports: dict[str, Report] = {}
     models: dict[str, Trained] = {}
@@ -126,17 +126,16 @@ def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     with cores(how), one_thread(), Lanes(jobs(world, scale, how.seed), folder / "models", width) as lanes:
         for name, words in NAMES.items():
             with terminal.progress() as ticker:
-                models[name] = lanes.wait(name, ticker)
-                reference = lanes.wait("reference", ticker)
+                models |= {each: lanes.wait(each, ticker) for each in (name, "reference")}
             terminal.say(f"Auditing the {name} model: {words} …")
-            reports[name] = _measured(models[name], reference, world, name, folder, how, terminal)
+            reports[name] = _measured(name, models, world, folder, how, terminal)
     page = _compare(reports, folder)
     show(reports, models, scale, terminal)
     terminal.show(f"Reports: {', '.join(str(folder / name / 'report.html') for name in reports)}", whole=True)
     terminal.show(f"Side by side: {page}", whole=True)
     if terminal.options.json:
         told = [f'"{name}":{report.to_json()}' for name, report in reports.items()]
-        losses = ",".join(f'"{name}":{model.loss:.4f}' for name, model in models.items())
+        losses = ",".join(f'"{name}":{models[name].loss:.4f}' for name in reports)
         terminal.data("{" + ",".join([*told, f'"loss":{{{losses}}}']) + "}")
     return Exit.DONE
 
@@ -155,18 +154,18 @@ def one_thread() -> Iterator[None]:
 
 
 def _measured(
-    model: Trained, reference: Trained, world: World, name: str, folder: Path, how: EffortSettings, terminal: Terminal
+    name: str, models: Mapping[str, Trained], world: World, folder: Path, how: EffortSettings, terminal: Terminal
 ) -> Report:
     from keepmum.audit_text import audit_text
     from keepmum.targets.transformers import HFCausal
 
     with terminal.progress() as ticker:
         return audit_text(
-            HFCausal(model.path),
+            HFCausal(models[name].path),
             world.members,
             world.heldout,
             secrets=world.once if name == "deduplicated" else world.registry.secrets,
-            reference=HFCausal(reference.path),
+            reference=HFCausal(models["reference"].path),
             attacks=attacks(),
             seed=how.seed,
             effort=how.effort.value,
@@ -177,7 +176,7 @@ def _measured(
                 "command": command(),
                 "data": SOURCE,
                 "model": f"{name}: {NAMES[name]}",
-                "fingerprint": model.fingerprint,
+                "fingerprint": models[name].fingerprint,
             },
         )
 
