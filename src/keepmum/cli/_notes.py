@@ -129,8 +129,6 @@ def demo_mask(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     count = len(secrets.planted)
     stands = " or ".join(map(str, scale.repeats))
     terminal.say(f"Training a small masked model on {count} made-up patients, {stands} times in its notes …")
-        f"Training a small masked model on notes of {count} made-up patients, who stand {stands} times in them …"
-    )
     with cores(how), one_thread(), Lanes([job(scale, secrets, how.seed)], folder / "models", 1) as lanes:
         with terminal.progress() as ticker:
             model = lanes.wait("masked", ticker)
