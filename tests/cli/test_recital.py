@@ -112,6 +112,10 @@ def test_what_a_process_says_when_it_fails_is_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_numbers_in_words() -> None:
+    assert [_recital.either(n) for n in ((1,), (1, 4), (1, 4, 16))] == ["1", "1 or 4", "1, 4 or 16"]
+
+
 def finding(name: str, out: float, twins: float, bits: dict[str, float] | None = None) -> Finding:
     """A finding about eight planted secrets and as many twins."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import cores
 from keepmum.cli._lanes import Job, Lanes
-from keepmum.cli._recital import one_thread
+from keepmum.cli._recital import either, one_thread
 from keepmum.cli._terminal import Terminal
 from keepmum.texts import Secret, Secrets
 
@@ -127,8 +127,9 @@ def demo_mask(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     import_transformers()
     scale, secrets = SCALE, clinic(SCALE, how.seed)
     count = len(secrets.planted)
-    stands = " or ".join(map(str, scale.repeats))
-    terminal.say(f"Training a small masked model on {count} made-up patients, {stands} times in its notes …")
+    terminal.say(
+        f"Training a small masked model on {count} made-up patients, each {either(scale.repeats)} times in its notes …"
+    )
     with cores(how), one_thread(), Lanes([job(scale, secrets, how.seed)], folder / "models", 1) as lanes:
         with terminal.progress() as ticker:
             model = lanes.wait("masked", ticker)

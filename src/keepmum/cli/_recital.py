@@ -118,7 +118,7 @@ def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     size = sum(map(len, world.members)) // 1000
     terminal.say(
         f"Training four small language models, two at a time: on {size} kB of prose with "
-        f"{len(world.registry.planted)} canaries, each {' or '.join(map(str, scale.repeats))} times in it …"
+        f"{len(world.registry.planted)} canaries, each {either(scale.repeats)} times in it …"
     )
     reports: dict[str, Report] = {}
     models: dict[str, Trained] = {}
@@ -138,6 +138,12 @@ def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
         losses = ",".join(f'"{name}":{models[name].loss:.4f}' for name in reports)
         terminal.data("{" + ",".join([*told, f'"loss":{{{losses}}}']) + "}")
     return Exit.DONE
+
+
+def either(numbers: Sequence[int]) -> str:
+    """Some numbers in words: 1, 4 or 16."""
+    *some, last = map(str, numbers)
+    return f"{', '.join(some)} or {last}" if some else last
 
 
 @contextmanager
