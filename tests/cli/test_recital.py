@@ -18,7 +18,7 @@ from keepmum.report import Report
 from keepmum.stats import Estimate
 
 TINY = (("layers", 1), ("width", 32), ("heads", 2), ("vocabulary", 400), ("batch", 4))
-SMALL = _recital.Scale(24, 2, ("pin", "key"), (1, 8), 2, 1, TINY)
+SMALL = _recital.Scale(24, 2, ("pin", "key"), (1, 8), 2, 1, 15, 4, TINY)
 WARD = _notes.Scale(8, 2, (1, 4), 3, (("layers", 1), ("width", 32), ("heads", 2), ("vocabulary", 400), ("epochs", 1)))
 
 
@@ -152,8 +152,8 @@ def test_cells_are_counts_and_what_stands_once_has_one_exposure() -> None:
     rows = dict(_recital.rows(reports, models, SMALL))
     assert rows["exposure of canaries that stand there 8 ×, bits"] == ["13.0", "–", "6.0"]
     assert rows["came out at first asking"] == ["3 of 8", "1 of 8", "2 of 8"]
-    assert rows["came out in 16 samples"] == ["6 of 8", "2 of 8", "4 of 8"]
-    assert rows["twins that came out in 16 samples"] == ["1 of 8"] * 3
+    assert rows["came out in 4 samples"] == ["6 of 8", "2 of 8", "4 of 8"]
+    assert rows["twins that came out in 4 samples"] == ["1 of 8"] * 3
     assert rows["loss on prose that it never read, nats a token"] == ["3.00", "2.50", "2.25"]
     first, second = _recital.changes(reports, models, SMALL)
     assert "once instead of up to 8 times, 2 of 8 came out in samples, and not 6 of 8" in first

@@ -35,15 +35,19 @@ class Scale:
       repeats: How often a canary stands among the paragraphs.
       epochs: Passes over the texts.
       early: The same where training is stopped early.
+      others: Secrets that each is compared with where not all can be.
+      samples: Drawn for each secret.
       recipe: Changes to the recipe of the models, name and value.
     """
 
     documents: int = 350
-    per_cell: int = 4
+    per_cell: int = 3
     kinds: tuple[str, ...] = ("pin", "phone", "e-mail", "key")
     repeats: tuple[int, ...] = (1, 4, 16, 64)
-    epochs: int = 6
+    epochs: int = 5
     early: int = 2
+    others: int = 63
+    samples: int = 8
     recipe: tuple[tuple[str, Any], ...] = (("batch", 2),)
 
 
@@ -97,12 +101,13 @@ def jobs(world: World, scale: Scale, seed: int) -> tuple[Job, ...]:
     )
 
 
-def attacks() -> list[Any]:
+def attacks(scale: Scale) -> list[Any]:
     """Those that show most within a minute."""
     from keepmum.attacks.extraction import Exposure, Greedy, NPDiscoverable, Sampled
     from keepmum.attacks.membership.text import Ez, TextLoss, TextReference
 
-    return [TextLoss(), TextReference(), Ez(), Exposure(others=127), Greedy(), NPDiscoverable(), Sampled(samples=16)]
+    secrets = [Exposure(others=scale.others), Greedy(), NPDiscoverable(), Sampled(samples=scale.samples)]
+    return [TextLoss(), TextReference(), Ez(), *secrets]
 
 
 def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
@@ -172,7 +177,7 @@ def _measured(
             world.heldout,
             secrets=world.once if name == "deduplicated" else world.registry.secrets,
             reference=HFCausal(models["reference"].path),
-            attacks=attacks(),
+            attacks=attacks(SCALE),
             seed=how.seed,
             effort=how.effort.value,
             seconds=how.budget,
@@ -215,9 +220,12 @@ def rows(
     for times in scale.repeats:
         yield f"exposure of canaries that stand there {times} ×, bits", [_bits(report, str(times)) for report in every]
     yield "exposure of twins, which never stood there, bits", [_side(report, "control", "exposure") for report in every]
-    for attack, words in (("greedy", "came out at first asking"), ("sampled", "came out in 16 samples")):
+    for attack, words in (("greedy", "came out at first asking"), ("sampled", f"came out in {scale.samples} samples")):
         yield words, [_count(_found(report, f"extraction/{attack}"), "planted") for report in every]
-    yield "twins that came out in 16 samples", [_count(_found(r, "extraction/sampled"), "twins") for r in every]
+    yield (
+        f"twins that came out in {scale.samples} samples",
+        [_count(_found(r, "extraction/sampled"), "twins") for r in every],
+    )
     yield "paragraphs trained on told from others, AUC", [_area(report) for report in every]
 
 

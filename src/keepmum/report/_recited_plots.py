@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from keepmum.findings import Finding, Trend
+from keepmum.findings import Finding, Slice, Trend
 from keepmum.report import _recited as recited
 from keepmum.report import plots
 from keepmum.report._report import Report
@@ -103,6 +103,6 @@ def draw_trend(axes: Axes, trend: Trend, palette: plots.Palette) -> None:
     plots.frame(axes, palette)
 
 
-def _by_repeats(finding: Finding) -> list[recited.Slice]:
+def _by_repeats(finding: Finding) -> list[Slice]:
     found = [s for s in finding.slices if s.column == "repeats" and recited.BITS in s.metrics]
     return sorted(found, key=lambda part: float(part.value))
