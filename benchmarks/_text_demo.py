@@ -43,7 +43,7 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
         [
             "model",
             "canaries that came out, greedy",
-            "in 16 samples",
+            f"in {_recital.SCALE.samples} samples",
             "twins",
             "AUC of documents",
             "loss on unread prose",

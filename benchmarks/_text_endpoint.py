@@ -12,12 +12,15 @@ from typing import Any
 from common import HOME, Bars, at_least, at_most, table
 
 from keepmum.audit_text import audit_text
+from keepmum.canaries import make
 from keepmum.errors import BudgetError, TargetError
 from keepmum.findings import EXTRACTABLE, MEMORIZED, Outcome
 from keepmum.report import Report
 from keepmum.targets.openai import Cassette, Client, Endpoint, Quota, connect, from_url
 
 ATTACKS = ("extraction/greedy", "extraction/np", "extraction/exposure")
+ORDER = 24
+"""Characters that the small model looks back: as far as a name."""
 HOW: dict[str, dict[str, Any]] = {
     "scores": {},
     "texts alone": {"completions": False, "logprobs": False},
@@ -28,10 +31,12 @@ HOW: dict[str, dict[str, Any]] = {
 
 def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
     served, zoo = helpers()
-    secrets = zoo.pin_secrets(8 if quick else 16)
+    secrets = make(("pin",), (4,), 8 if quick else 16).secrets
+    knows = [*zoo.sentences(60, 0), *(secret.text for secret in secrets.planted for _ in range(secret.repeats))]
+    strange = [*zoo.sentences(60, 0), *make(("pin",), (4,), 16, seed=1).documents]
     rows, reports = [], {}
     for name, how in HOW.items():
-        model = zoo.ignorant() if "strangers" in name else zoo.memorizer(secrets)
+        model = zoo.Ngrams(strange if "strangers" in name else knows, ORDER)
         began = time.process_time()
         with served.serving(model, **how) as server:
             report = audit_text(from_url(server.url, served.MODEL), secrets=secrets, attacks=ATTACKS, effort="quick")
@@ -39,7 +44,8 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
         reports[name] = report
         rows.append([name, report.target["access"], told(report), asked, f"{time.process_time() - began:.1f}"])
         print(f"  {name}: {rows[-1]}", flush=True)
-    resumed, waited = killed(served, zoo, secrets), busy(served, zoo, secrets)
+    model = zoo.Ngrams(knows, ORDER)
+    resumed, waited = killed(served, model, secrets), busy(served, model)
     shown = table(
         "A served model",
         ["it gives", "believed access", "verdicts", "requests", "CPU s"],
@@ -64,10 +70,10 @@ def told(report: Report) -> str:
     return "; ".join(f"{f.id.split('/')[1]}: {f.verdict or f.outcome.value.replace('_', ' ')}" for f in report.findings)
 
 
-def killed(served: Any, zoo: Any, secrets: Any) -> int:
+def killed(served: Any, model: Any, secrets: Any) -> int:
     """Requests that a run sends again after it was stopped half way: none, for answers are kept as they come."""
     prompts = [secret.prefix for secret in secrets.planted]
-    with TemporaryDirectory() as folder, served.serving(zoo.memorizer(secrets)) as server:
+    with TemporaryDirectory() as folder, served.serving(model) as server:
         tape = Path(folder) / "tape"
 
         def ask(quota: Quota) -> None:
@@ -88,9 +94,9 @@ def killed(served: Any, zoo: Any, secrets: Any) -> int:
 WAIT = 1.0
 
 
-def busy(served: Any, zoo: Any, secrets: Any) -> float:
+def busy(served: Any, model: Any) -> float:
     """Seconds between a request that was told to wait and the next."""
-    with served.serving(zoo.memorizer(secrets), busy=[{"Retry-After": f"{WAIT:g}"}]) as server:
+    with served.serving(model, busy=[{"Retry-After": f"{WAIT:g}"}]) as server:
         from_url(server.url, served.MODEL)
         return float(server.times[1] - server.times[0])
 

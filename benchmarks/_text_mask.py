@@ -35,7 +35,7 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
         ["attack", "note read", "bits", "bits behind another's name", "ahead of all", "AUC", "CPU s"],
         rows,
         f"A model in the manner of BERT with {weights:,} parameters, trained on {scale.documents} paragraphs and the "
-        f"notes of {len(scale.repeats) * scale.people} made-up patients, three facts each ({made.seconds:.0f} CPU s on "
+        f"notes of {len(secrets.planted)} made-up patients ({made.seconds:.0f} CPU s on "
         f"one thread). A fact is held against up to {scale.decoys} others of its kind; bits say how far it is ahead of "
         "guessing.",
     )

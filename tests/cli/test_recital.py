@@ -18,7 +18,7 @@ from keepmum.report import Report
 from keepmum.stats import Estimate
 
 TINY = (("layers", 1), ("width", 32), ("heads", 2), ("vocabulary", 400), ("batch", 4))
-SMALL = _recital.Scale(24, 2, ("pin", "key"), (1, 8), 2, 1, TINY)
+SMALL = _recital.Scale(24, 2, ("pin", "key"), (1, 8), 2, 1, 15, 4, TINY)
 WARD = _notes.Scale(8, 2, (1, 4), 3, (("layers", 1), ("width", 32), ("heads", 2), ("vocabulary", 400), ("epochs", 1)))
 
 
@@ -112,6 +112,10 @@ def test_what_a_process_says_when_it_fails_is_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_numbers_in_words() -> None:
+    assert [_recital.either(n) for n in ((1,), (1, 4), (1, 4, 16))] == ["1", "1 or 4", "1, 4 or 16"]
+
+
 def finding(name: str, out: float, twins: float, bits: dict[str, float] | None = None) -> Finding:
     """A finding about eight planted secrets and as many twins."""
 
@@ -148,8 +152,8 @@ def test_cells_are_counts_and_what_stands_once_has_one_exposure() -> None:
     rows = dict(_recital.rows(reports, models, SMALL))
     assert rows["exposure of canaries that stand there 8 ×, bits"] == ["13.0", "–", "6.0"]
     assert rows["came out at first asking"] == ["3 of 8", "1 of 8", "2 of 8"]
-    assert rows["came out in 16 samples"] == ["6 of 8", "2 of 8", "4 of 8"]
-    assert rows["twins that came out in 16 samples"] == ["1 of 8"] * 3
+    assert rows["came out in 4 samples"] == ["6 of 8", "2 of 8", "4 of 8"]
+    assert rows["twins that came out in 4 samples"] == ["1 of 8"] * 3
     assert rows["loss on prose that it never read, nats a token"] == ["3.00", "2.50", "2.25"]
     first, second = _recital.changes(reports, models, SMALL)
     assert "once instead of up to 8 times, 2 of 8 came out in samples, and not 6 of 8" in first
@@ -166,8 +170,8 @@ def test_notes_are_of_nobody_and_twins_are_drawn_alike() -> None:
     facts = [(s.kind, s.secret) for s in every if s.kind != "diagnosis"]
     assert len(set(facts)) == len(facts)
     assert len({s.prefix for s in every}) == len(every)
-    coins = [_notes.clinic(replace(WARD, people=50), 3).planted[i].prefix for i in range(0, 12, 3)]
-    assert len(set(coins)) == 4
+    names = [s.prefix.removeprefix("The ").split(" of ")[1].split(" is")[0].split(" has")[0] for s in every]
+    assert len(set(names)) == len(names), "a name in two notes would tell, without the model, who has any"
     assert _notes.clinic(WARD, 0) == secrets
     job = _notes.job(WARD, secrets, 0)
     assert len(job.texts) == 8 + 3 * 2 * (1 + 4)
@@ -180,10 +184,10 @@ def test_which_of_a_pair_has_notes_is_a_fair_coin() -> None:
 
     scale = replace(WARD, people=200, repeats=(1,))
     secrets = _notes.clinic(scale, 5)
-    names = draw_names(400, np.random.default_rng([5, 0x6E6F7465]))
-    planted = {s.prefix for s in secrets.planted if s.kind == "ssn"}
-    first = sum(f"The SSN of {name} is" in planted for name in names[::2])
-    assert 70 <= first <= 130
+    names = draw_names(1200, np.random.default_rng([5, 0x6E6F7465]))
+    text = "\n".join(secret.prefix for secret in secrets.planted)
+    first = sum(f" {name} " in text for name in names[::2])
+    assert 240 <= first <= 360
 
 
 @pytest.mark.parametrize("what", ["text", "mask"])

@@ -311,7 +311,7 @@ def test_too_few_probes_are_refused() -> None:
 
 
 def test_prompts_that_are_all_alike_tell_nothing() -> None:
-    """Texts of one kind may all begin with the same words: then one answer is no sign of a model that does not listen."""
+    """Texts of one kind may all begin with the same words: one answer is then no sign of a model that is deaf."""
     secrets = pin_secrets(8)
     result = handshake(memorizer(secrets), [secret.text for secret in secrets.twins[:4]], 0)
     answers = next(check for check in result.checks if check.name == "answers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import cores
 from keepmum.cli._lanes import Job, Lanes
-from keepmum.cli._recital import one_thread
+from keepmum.cli._recital import either, one_thread
 from keepmum.cli._terminal import Terminal
 from keepmum.texts import Secret, Secrets
 
@@ -41,7 +41,7 @@ class Scale:
 
     Attributes:
       documents: Paragraphs among the notes.
-      people: Patients for each number of repeats.
+      people: Patients for each kind of fact and number of repeats.
       repeats: How often the notes of a patient stand in the data.
       decoys: Candidates that each secret is held against.
       recipe: Changes to the recipe of the model, name and value.
@@ -51,47 +51,46 @@ class Scale:
     people: int = 4
     repeats: tuple[int, ...] = (1, 4, 16, 64)
     decoys: int = 15
-    recipe: tuple[tuple[str, Any], ...] = (("epochs", 12), ("batch", 16))
+    recipe: tuple[tuple[str, Any], ...] = (("epochs", 8), ("batch", 16))
 
 
 SCALE = Scale()
 
 
 def clinic(scale: Scale, seed: int) -> Secrets:
-    """What notes say of patients, and of as many twins that never stood in one; three facts of each.
+    """What notes say of patients, and of as many twins that never stood in one.
 
-    Both of a pair are drawn alike, and a fair coin decides which of them has notes.
+    Both of a pair are drawn alike, and a fair coin decides which of them has notes. Nobody stands in two notes: a name
+    that is found in one would tell of the other, without the model.
     """
     from keepmum.canaries._names import draw_names
 
-    levels = [times for times in scale.repeats for _ in range(scale.people)]
+    cells = [(times, kind) for times in scale.repeats for _ in range(scale.people) for kind in PREFIXES]
     rng = np.random.default_rng([seed, 0x6E6F7465])
-    names = draw_names(2 * len(levels), rng)
-    coins = rng.integers(0, 2, len(levels))
+    names = draw_names(2 * len(cells), rng)
+    coins = rng.integers(0, 2, len(cells))
     taken: set[str] = set()
     planted, twins = [], []
-    for place, times in enumerate(levels):
-        pair = [_facts(name, rng, taken) for name in names[2 * place : 2 * place + 2]]
-        planted += [Secret(prefix, told, ".", kind, times) for kind, prefix, told in pair[coins[place]]]
-        twins += [Secret(prefix, told, ".", kind, 0) for kind, prefix, told in pair[1 - coins[place]]]
+    for place, (times, kind) in enumerate(cells):
+        pair = [Secret(PREFIXES[kind].format(name=name), _fact(kind, rng, taken), ".", kind) for name in names[:2]]
+        names = names[2:]
+        planted.append(replace(pair[coins[place]], repeats=times))
+        twins.append(replace(pair[1 - coins[place]], repeats=0))
     spaces = {kind: float(np.prod([len(each) for each in places])) for kind, places in ALPHABETS.items()}
-    return Secrets(tuple(planted), tuple(twins), spaces, dict(ALPHABETS))
+    return Secrets(tuple(planted), tuple(twins), spaces, dict(ALPHABETS), paired=True)
 
 
-def _facts(name: str, rng: np.random.Generator, taken: set[str]) -> list[tuple[str, str, str]]:
-    """Kind, what stands before it, and the fact; numbers are never given twice."""
+def _fact(kind: str, rng: np.random.Generator, taken: set[str]) -> str:
+    """A diagnosis, or a number that nobody was given before."""
     from keepmum.canaries._words import DISEASES
 
-    told = []
-    for kind, prefix in PREFIXES.items():
-        fact = f" {DISEASES[int(rng.integers(len(DISEASES)))]}"
-        if kind in ALPHABETS:
-            fact = _number(kind, rng)
-            while fact in taken:
-                fact = _number(kind, rng)
-            taken.add(fact)
-        told.append((kind, prefix.format(name=name), fact))
-    return told
+    if kind not in ALPHABETS:
+        return f" {DISEASES[int(rng.integers(len(DISEASES)))]}"
+    fact = _number(kind, rng)
+    while fact in taken:
+        fact = _number(kind, rng)
+    taken.add(fact)
+    return fact
 
 
 def _number(kind: str, rng: np.random.Generator) -> str:
@@ -127,9 +126,10 @@ def demo_mask(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
 
     import_transformers()
     scale, secrets = SCALE, clinic(SCALE, how.seed)
-    count = len(scale.repeats) * scale.people
-    stands = ", ".join(map(str, scale.repeats))
-    terminal.say(f"Training a small masked model on notes of {count} made-up patients, each {stands} times in it …")
+    count = len(secrets.planted)
+    terminal.say(
+        f"Training a small masked model on {count} made-up patients, each {either(scale.repeats)} times in its notes …"
+    )
     with cores(how), one_thread(), Lanes([job(scale, secrets, how.seed)], folder / "models", 1) as lanes:
         with terminal.progress() as ticker:
             model = lanes.wait("masked", ticker)

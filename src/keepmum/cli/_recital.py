@@ -35,15 +35,19 @@ class Scale:
       repeats: How often a canary stands among the paragraphs.
       epochs: Passes over the texts.
       early: The same where training is stopped early.
+      others: Secrets that each is compared with where not all can be.
+      samples: Drawn for each secret.
       recipe: Changes to the recipe of the models, name and value.
     """
 
     documents: int = 350
-    per_cell: int = 4
+    per_cell: int = 3
     kinds: tuple[str, ...] = ("pin", "phone", "e-mail", "key")
     repeats: tuple[int, ...] = (1, 4, 16, 64)
-    epochs: int = 6
+    epochs: int = 5
     early: int = 2
+    others: int = 63
+    samples: int = 8
     recipe: tuple[tuple[str, Any], ...] = (("batch", 2),)
 
 
@@ -97,12 +101,13 @@ def jobs(world: World, scale: Scale, seed: int) -> tuple[Job, ...]:
     )
 
 
-def attacks() -> list[Any]:
+def attacks(scale: Scale) -> list[Any]:
     """Those that show most within a minute."""
     from keepmum.attacks.extraction import Exposure, Greedy, NPDiscoverable, Sampled
     from keepmum.attacks.membership.text import Ez, TextLoss, TextReference
 
-    return [TextLoss(), TextReference(), Ez(), Exposure(others=127), Greedy(), NPDiscoverable(), Sampled(samples=16)]
+    secrets = [Exposure(others=scale.others), Greedy(), NPDiscoverable(), Sampled(samples=scale.samples)]
+    return [TextLoss(), TextReference(), Ez(), *secrets]
 
 
 def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
@@ -118,7 +123,7 @@ def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     size = sum(map(len, world.members)) // 1000
     terminal.say(
         f"Training four small language models, two at a time: on {size} kB of prose with "
-        f"{len(world.registry.planted)} canaries, each {', '.join(map(str, scale.repeats))} times in it …"
+        f"{len(world.registry.planted)} canaries, each {either(scale.repeats)} times in it …"
     )
     reports: dict[str, Report] = {}
     models: dict[str, Trained] = {}
@@ -126,19 +131,24 @@ def demo_text(folder: Path, how: EffortSettings, terminal: Terminal) -> int:
     with cores(how), one_thread(), Lanes(jobs(world, scale, how.seed), folder / "models", width) as lanes:
         for name, words in NAMES.items():
             with terminal.progress() as ticker:
-                models[name] = lanes.wait(name, ticker)
-                reference = lanes.wait("reference", ticker)
+                models |= {each: lanes.wait(each, ticker) for each in (name, "reference")}
             terminal.say(f"Auditing the {name} model: {words} …")
-            reports[name] = _measured(models[name], reference, world, name, folder, how, terminal)
+            reports[name] = _measured(name, models, world, folder, how, terminal)
     page = _compare(reports, folder)
     show(reports, models, scale, terminal)
     terminal.show(f"Reports: {', '.join(str(folder / name / 'report.html') for name in reports)}", whole=True)
     terminal.show(f"Side by side: {page}", whole=True)
     if terminal.options.json:
         told = [f'"{name}":{report.to_json()}' for name, report in reports.items()]
-        losses = ",".join(f'"{name}":{model.loss:.4f}' for name, model in models.items())
+        losses = ",".join(f'"{name}":{models[name].loss:.4f}' for name in reports)
         terminal.data("{" + ",".join([*told, f'"loss":{{{losses}}}']) + "}")
     return Exit.DONE
+
+
+def either(numbers: Sequence[int]) -> str:
+    """Some numbers in words: 1, 4 or 16."""
+    *some, last = map(str, numbers)
+    return f"{', '.join(some)} or {last}" if some else last
 
 
 @contextmanager
@@ -155,19 +165,19 @@ def one_thread() -> Iterator[None]:
 
 
 def _measured(
-    model: Trained, reference: Trained, world: World, name: str, folder: Path, how: EffortSettings, terminal: Terminal
+    name: str, models: Mapping[str, Trained], world: World, folder: Path, how: EffortSettings, terminal: Terminal
 ) -> Report:
     from keepmum.audit_text import audit_text
     from keepmum.targets.transformers import HFCausal
 
     with terminal.progress() as ticker:
         return audit_text(
-            HFCausal(model.path),
+            HFCausal(models[name].path),
             world.members,
             world.heldout,
             secrets=world.once if name == "deduplicated" else world.registry.secrets,
-            reference=HFCausal(reference.path),
-            attacks=attacks(),
+            reference=HFCausal(models["reference"].path),
+            attacks=attacks(SCALE),
             seed=how.seed,
             effort=how.effort.value,
             seconds=how.budget,
@@ -177,7 +187,7 @@ def _measured(
                 "command": command(),
                 "data": SOURCE,
                 "model": f"{name}: {NAMES[name]}",
-                "fingerprint": model.fingerprint,
+                "fingerprint": models[name].fingerprint,
             },
         )
 
@@ -210,9 +220,12 @@ def rows(
     for times in scale.repeats:
         yield f"exposure of canaries that stand there {times} ×, bits", [_bits(report, str(times)) for report in every]
     yield "exposure of twins, which never stood there, bits", [_side(report, "control", "exposure") for report in every]
-    for attack, words in (("greedy", "came out at first asking"), ("sampled", "came out in 16 samples")):
+    for attack, words in (("greedy", "came out at first asking"), ("sampled", f"came out in {scale.samples} samples")):
         yield words, [_count(_found(report, f"extraction/{attack}"), "planted") for report in every]
-    yield "twins that came out in 16 samples", [_count(_found(r, "extraction/sampled"), "twins") for r in every]
+    yield (
+        f"twins that came out in {scale.samples} samples",
+        [_count(_found(r, "extraction/sampled"), "twins") for r in every],
+    )
     yield "paragraphs trained on told from others, AUC", [_area(report) for report in every]
 
 

@@ -20,6 +20,10 @@ NULL_BITS = 1.4427
 """Mean exposure of a secret that nobody was trained on: 1 / ln 2 bits (Carlini et al. 2019)."""
 
 
+FEW = 256
+"""Efforts up to this are told as plain numbers, by doublings."""
+
+
 def exposure_svg(report: Report) -> Markup:
     """Exposure by how often a secret stood in the training data, or nothing where none was measured."""
     found = recited.exposed(report)
@@ -71,15 +75,27 @@ def draw_exposure_steps(axes: Axes, findings: Sequence[Finding], palette: plots.
 
 
 def draw_trend(axes: Axes, trend: Trend, palette: plots.Palette) -> None:
-    """Means with intervals by effort: planted secrets, by repeats where these differ, and twins dashed."""
-    for i, line in enumerate(trend.lines):
-        twins = line.name == "twins"
-        color = palette.muted if twins else palette.series[i % len(palette.series)]
-        style = (0, (4, 2)) if twins else plots.DASHES[i % len(plots.DASHES)]
-        axes.fill_between(trend.x, line.low, line.high, color=color, alpha=0.12, lw=0)
-        label = "never trained on" if twins else line.name
+    """Means by effort: planted secrets by repeats, or all with their interval where they are alike; twins dashed."""
+    from matplotlib.ticker import NullFormatter
+
+    parts = [line for line in trend.lines if line.name.startswith("repeats ")]
+    planted = parts or [line for line in trend.lines if line.name != "twins"]
+    for i, line in enumerate(planted):
+        label = line.name.replace("repeats ", "read ") + " ×" * bool(parts)
+        color = palette.series[i % len(palette.series)]
+        style = plots.DASHES[i % len(plots.DASHES)]
+        if not parts:
+            axes.fill_between(trend.x, line.low, line.high, color=color, alpha=0.12, lw=0)
         axes.plot(trend.x, line.y, color=color, ls=style, lw=1.6, label=f"{label} ({line.count})")
-    axes.set_xscale("log")
+    for line in (line for line in trend.lines if line.name == "twins"):
+        axes.fill_between(trend.x, line.low, line.high, color=palette.muted, alpha=0.12, lw=0)
+        label = f"never trained on ({line.count})"
+        axes.plot(trend.x, line.y, color=palette.muted, ls=(0, (4, 2)), lw=1.6, label=label)
+    few = max(trend.x) <= FEW
+    axes.set_xscale("log", base=2 if few else 10)
+    if few:
+        axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(trend.effort)
     axes.set_ylabel(trend.name)
     axes.set_ylim(bottom=0)
