@@ -50,7 +50,7 @@ def described(name: str, value: object) -> str:
         fields = [f.name for f in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
         own = [n for n in dir(value) if not n.startswith("_") and n not in fields]
         return f"{name}({', '.join(fields)}): {', '.join(own)}"
-    if callable(value):
+    if inspect.isroutine(value):
         parameters = inspect.signature(value).parameters.values()
         return f"{name}({', '.join(str(p.replace(annotation=p.empty)) for p in parameters)})"
     return f"{name} = {re.sub(' at 0x[0-9a-f]+', '', repr(value))}"
