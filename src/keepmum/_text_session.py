@@ -219,11 +219,14 @@ class TextSession:
         ids = {attack.name for attack in part.attacks}
         ledger = {name: entry for name, entry in self.ledger.items() if name in ids}
         sizes = len(part.split.members), len(part.split.nonmembers)
-        overlap = {"overlap": instrument.overlap_check(part.overlap)} if part.secrets is None else {}
+        own = {}
+        if part.secrets is None:
+            own["positive_control"] = instrument.positive_control(part.split, self.settings.seed)
+            own["overlap"] = instrument.overlap_check(part.overlap)
         return {
+            **own,
             "negative_control": instrument.negative_control(ledger, self.settings.seed),
             "blind_baseline": blind,
-            **overlap,
             "direction": instrument.direction(ledger),
             "power": instrument.power_check(*sizes, len(ledger), part.fewest),
         }

@@ -52,7 +52,8 @@ def described(name: str, value: object) -> str:
         return f"{name}({', '.join(fields)}): {', '.join(own)}"
     if inspect.isroutine(value):
         parameters = inspect.signature(value).parameters.values()
-        return f"{name}({', '.join(str(p.replace(annotation=p.empty)) for p in parameters)})"
+        told = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
+        return f"{name}({re.sub(' at 0x[0-9a-f]+', '', told)})"
     return f"{name} = {re.sub(' at 0x[0-9a-f]+', '', repr(value))}"
 
 
