@@ -26,12 +26,18 @@ CLASSES = attack_classes()
 HIDDEN = hide(zoo.TRAIT, zoo.carrier_split())
 
 
+def about_texts(attack) -> bool:
+    return issubclass(attack.needs, (TextTarget, FillTarget))
+
+
 def ready(attack):
     """The attack as it is held to the contract: told what is hidden, and brief where it searches."""
     if isinstance(attack, AttributeAttack):
         return attack.about(HIDDEN)
     if isinstance(attack, TextMembershipAttack):
         return document_zoo.brief(attack)
+    if about_texts(attack):
+        return text_zoo.brief(attack)
     return replace(attack, queries=min(attack.queries, BRIEF)) if isinstance(attack, ImageInversion) else attack
 
 
@@ -49,10 +55,6 @@ ABOUT_ANYONE = {
 """Attacks that find what a model tells about anyone, and cannot see what it remembers of some."""
 GAMES: dict[tuple[int, int], dict[str, object]] = {}
 """What attacks on a hidden attribute share, by pair and seed."""
-
-
-def about_texts(attack) -> bool:
-    return issubclass(attack.needs, (TextTarget, FillTarget))
 
 
 def memorizers(attack) -> tuple[zoo.Pair, ...]:
@@ -77,7 +79,7 @@ def ignorants(attack, seed: int = 0) -> tuple[zoo.Pair, ...]:
 
 def lent(attack, pair: zoo.Pair, seed: int = 0) -> Context:
     shadows = pair.shadows if isinstance(attack, ShadowAttack) else None
-    games = GAMES.setdefault((id(pair), seed), {})
+    games = {} if about_texts(attack) else GAMES.setdefault((id(pair), seed), {})
     told = {"reference": getattr(pair, "reference", None), "secrets": getattr(pair, "secrets", None)}
     lender = Context(seed=seed, shadows=shadows, trainer=pair.trainer, games=games, **told)
     return lender.lend(attack.name)
