@@ -131,7 +131,8 @@ class TextSession:
         total = len(self.attacks) + 2
         progress(0, total, "blind baseline")
         blind = {p.name: instrument.blind_baseline(p.visible, self.settings.seed, 4_000) for p in self.parts}
-        began, findings, games = time.monotonic(), [], {}
+        began, findings = time.monotonic(), []
+        games: dict[str, dict[str, Any]] = {}
         for number, (part, attack) in enumerate(self.attacks):
             progress(number + 1, total, attack.name)
             if attack.name in done:

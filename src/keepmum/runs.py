@@ -106,7 +106,7 @@ class RunFolder:
         if ledger is not None:
             path = self._file(finding.id)
             content = io.BytesIO()
-            came_out = {} if ledger.extracted is None else {"extracted": ledger.extracted}
+            came_out: dict[str, Any] = {} if ledger.extracted is None else {"extracted": ledger.extracted}
             np.savez(content, ids=ledger.ids, is_member=ledger.is_member, scores=ledger.scores, **came_out)
             write_whole(path, content.getbuffer())
         if pictures is not None:
