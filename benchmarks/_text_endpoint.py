@@ -19,6 +19,7 @@ from keepmum.report import Report
 from keepmum.targets.openai import Cassette, Client, Endpoint, Quota, connect, from_url
 
 ATTACKS = ("extraction/greedy", "extraction/np", "extraction/exposure")
+PAIRS = 16
 ORDER = 24
 """Characters that the small model looks back: as far as a name."""
 HOW: dict[str, dict[str, Any]] = {
@@ -31,7 +32,7 @@ HOW: dict[str, dict[str, Any]] = {
 
 def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
     served, zoo = helpers()
-    secrets = make(("pin",), (4,), 8 if quick else 16).secrets
+    secrets = make(("pin",), (4,), PAIRS).secrets
     knows = [*zoo.sentences(60, 0), *(secret.text for secret in secrets.planted for _ in range(secret.repeats))]
     strange = [*zoo.sentences(60, 0), *make(("pin",), (4,), 16, seed=1).documents]
     rows, reports = [], {}

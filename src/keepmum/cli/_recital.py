@@ -89,7 +89,7 @@ def drawn(scale: Scale, seed: int) -> World:
 
 def jobs(world: World, scale: Scale, seed: int) -> tuple[Job, ...]:
     """The models, longest first: the reference reads other paragraphs and no canaries."""
-    common = {"heldout": world.heldout, "words": world.public, "seed": seed}
+    common: dict[str, Any] = {"heldout": world.heldout, "words": world.public, "seed": seed}
     full = (("epochs", scale.epochs), *scale.recipe)
     planted = world.members + world.registry.documents
     once = world.members + tuple(secret.text for secret in world.registry.planted)
