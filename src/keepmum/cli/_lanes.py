@@ -201,7 +201,9 @@ def make(job: Job, folder: Path) -> Trained:
 
 def loss_on(model: Any, texts: Sequence[str]) -> float | None:
     """Mean loss of texts, in nats a token; None without texts."""
-    scored = model.score(list(texts)) if texts else []
+    from keepmum.attacks.membership.text._windows import read as read_in_windows
+
+    scored = read_in_windows(model, list(texts)) if texts else []
     tokens = sum(len(each.log_probs) for each in scored)
     return -sum(each.total for each in scored) / tokens if tokens else None
 

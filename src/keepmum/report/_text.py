@@ -32,6 +32,11 @@ NEXT = {
     Outcome.NO_LEAK_FOUND: "Read under Coverage what was not tested before you rely on this.",
     Outcome.INCONCLUSIVE: "Fix what the reason names (a fair random split, or more people) and audit again.",
 }
+NEXT_TEXTS = (
+    "De-duplicate and scrub what the worklist names, stop training earlier or train with differential privacy, and audit "
+    "again."
+)
+"""What to do about a language model that gives text away."""
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -54,7 +59,9 @@ def print_report(report: Report, console: Console) -> None:
     _print_recited(report, console)
     _print_pairs(console, "Instrument", _instrument(report))
     _print_pairs(console, "Coverage", _coverage(report))
-    console.print(Text.assemble(("Next  ", "bold"), NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])))
+    recites = any(f.family == words.EXTRACTION and f.outcome is Outcome.LEAK for f in report.findings)
+    advice = NEXT_TEXTS if recites else NEXT.get(report.outcome, NEXT[Outcome.INCONCLUSIVE])
+    console.print(Text.assemble(("Next  ", "bold"), advice))
     console.print(Text("Evidence, not a certificate.", style="dim"))
 
 
