@@ -33,8 +33,8 @@ NEXT = {
     Outcome.INCONCLUSIVE: "Fix what the reason names (a fair random split, or more people) and audit again.",
 }
 NEXT_TEXTS = (
-    "De-duplicate and scrub what the worklist names, stop training earlier or train with differential privacy, and audit "
-    "again."
+    "De-duplicate and scrub what the worklist names, stop training earlier or train with differential privacy, and "
+    "audit again."
 )
 """What to do about a language model that gives text away."""
 
