@@ -18,7 +18,7 @@ from keepmum.attacks.extraction._base import Seen
 from keepmum.attacks.membership import TextLoss, TextReference
 from keepmum.errors import ConfigError, DataError
 from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
-from keepmum.targets.text import TextTarget
+from keepmum.targets.text import Scored, TextTarget
 from keepmum.texts import Secrets
 
 DOCUMENTS = [TextLoss(), TextReference()]
@@ -141,21 +141,17 @@ def test_an_interrupted_audit_goes_on_and_tells_the_same(model, secrets, tmp_pat
     FLAGS["interrupt"] = False
     again = run(tmp_path / "cut")
     assert again.findings == whole.findings
-    advice = [
-        [line.rsplit(",", 1)[1] for line in (tmp_path / name / "restricted" / "worklist-secrets.csv").open()]
-        for name in ("whole", "cut")
-    ]
+    files = [tmp_path / name / "restricted" / "worklist-secrets.csv" for name in ("whole", "cut")]
+    advice = [[line.rsplit(",", 1)[1] for line in file.read_text().splitlines()] for file in files]
     assert advice[0] == advice[1]
 
 
 def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model):
     class Shifted(text_zoo.Ngrams):
         def _score(self, texts, prefixes):
-            told = super()._score(texts, prefixes)
-            return [type(s)(s.tokens, s.starts, np.roll(s.log_probs, 1)) for s in told]
-
-        def _next_log_probs(self, prefix, continuations):
-            return super()._next_log_probs(prefix, continuations)
+            whole = super()._score([p + t for p, t in zip(prefixes, texts, strict=True)], [""] * len(texts))
+            moved = [np.roll(each.log_probs, 1)[len(p) :] for each, p in zip(whole, prefixes, strict=True)]
+            return [Scored(tuple(t), np.arange(len(t)), m) for t, m in zip(texts, moved, strict=True)]
 
     shifted = Shifted(["x"])
     shifted.counts, shifted.order = model.counts, model.order
@@ -177,3 +173,16 @@ def test_bad_input_is_one_line(model, secrets):
         audit_text(model, members, others, attacks=["membership/loss"])
     with pytest.raises(ConfigError, match="leave no attack on documents"):
         audit_text(model, members, others, attacks=["extraction/greedy"])
+
+
+def test_the_base_of_an_adapter_is_the_reference_unless_another_is_named():
+    members, others = sides()
+    target = document_zoo.train(members)
+    attacks = ["membership/text-reference"]
+    alone = audit_text(target, members, others, attacks=attacks)["membership/text-reference"]
+    assert alone.outcome is Outcome.NOT_APPLICABLE
+    target.base = document_zoo.train(sides(5)[0])
+    known = audit_text(target, members, others, attacks=attacks)["membership/text-reference"]
+    named = audit_text(target, members, others, reference=target.base, attacks=attacks)["membership/text-reference"]
+    assert known.outcome is Outcome.LEAK
+    assert known.metrics == named.metrics

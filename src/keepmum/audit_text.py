@@ -58,7 +58,8 @@ def audit_text(
       members: Documents that it was trained on.
       nonmembers: Documents of the same source, divided at random from the members, that it was not trained on.
       secrets: Canaries or pieces of the training data, with twins that never stood there.
-      reference: A model like it that never saw the members: the base model of a fine-tuned one, say.
+      reference: A model like it that never saw the members: the base model of a fine-tuned one, say. Of an adapter it
+        is the base unless said.
       population: Documents of the attacker's own.
       attacks: Ids or patterns, or attacks; all that fit a language model by default.
       seed: The same seed gives the same report.
@@ -90,7 +91,8 @@ def audit_text(
     progress(0, 0, "getting ready")
     before = target.queries
     heard, checks = _heard(target, parts, seed)
-    other = None if reference is None else _heard(as_text_target(reference), parts, seed)[0]
+    base = getattr(target, "base", None) if reference is None else as_text_target(reference)
+    other = None if base is None else _heard(base, parts, seed)[0]
     session = TextSession(
         heard, parts, settings, dict(source or {}), other, checks, sizes, origin=target, before=before
     )
