@@ -48,7 +48,8 @@ def test_every_attack_asked_for_has_a_finding_and_every_family_a_line():
     assert "inversion/gradient" not in played, "the records are no images"
     assert [f.id for f in report.findings] == played
     assert set(report.coverage) == set(FAMILIES)
-    assert report.coverage["extraction"].status == "not_implemented"
+    assert report.coverage["extraction"].status == "skipped"
+    assert "audit_text" in report.coverage["extraction"].reason
     assert "--hidden COLUMN" in report.coverage["attribute"].reason
     regression = report["membership/squared-error"]
     assert regression.outcome is Outcome.NOT_APPLICABLE

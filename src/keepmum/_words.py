@@ -21,6 +21,8 @@ LIMITS = (
     "of language models.",
 )
 
+NO_LANGUAGE_MODEL = "text is drawn out of language models: keepmum.audit_text, or keepmum audit FOLDER --secrets FILE"
+
 STATUS = {
     Outcome.LEAK: "executed",
     Outcome.NO_LEAK_FOUND: "executed",
@@ -44,6 +46,8 @@ def coverage(findings: Sequence[Finding]) -> dict[str, Coverage]:
             status, reason = "not_implemented", "not part of this version"
         if family == "attribute" and not played:
             reason = NOT_NAMED
+        if family == "extraction" and not played:
+            reason = NO_LANGUAGE_MODEL
         result[family] = Coverage(family, status, reason, played)
     return result
 
