@@ -161,6 +161,7 @@ class Finding:
       verdict: What kind of leakage it is, in the words of the family: ``record-level``, ``population-level``, ``nothing
         beyond imputation`` and the like; empty where nothing can be said.
       progress: What a search had after so many queries, the fewest first; empty where nothing was searched for.
+      trends: How the success of an attack on secrets grows with its effort; empty for others.
     """
 
     id: str
