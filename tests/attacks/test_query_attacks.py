@@ -28,8 +28,9 @@ from keepmum.errors import NotApplicableError
 from keepmum.findings import Outcome
 from keepmum.stats.area import auc_value
 from keepmum.targets import FunctionScores, RecordedScores, ScoreTarget, from_sklearn
+from keepmum.targets.text import TextTarget
 
-QUERY = [a for a in default_attacks() if isinstance(a, QueryAttack)]
+QUERY = [a for a in default_attacks() if isinstance(a, QueryAttack) and not issubclass(a.needs, TextTarget)]
 PEOPLE = zoo.people(150, 5, classes=2)
 
 
