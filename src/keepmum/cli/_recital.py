@@ -44,8 +44,8 @@ class Scale:
     per_cell: int = 3
     kinds: tuple[str, ...] = ("pin", "phone", "e-mail", "key")
     repeats: tuple[int, ...] = (1, 4, 16, 64)
-    epochs: int = 5
-    early: int = 2
+    epochs: int = 4
+    early: int = 1
     others: int = 63
     samples: int = 8
     recipe: tuple[tuple[str, Any], ...] = (("batch", 2),)
