@@ -1,0 +1,170 @@
+"""What a defense is: it returns the same kind of thing that it was given, so that every attack runs on it unchanged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.data import Records
+from keepmum.errors import NotApplicableError
+from keepmum.targets._base import Floats, ScoreTarget, Target
+from keepmum.training import Trainer
+
+
+@dataclass(frozen=True)
+class Defense(ABC):
+    """Something that is meant to make a model give away less. Settings are its fields.
+
+    Attributes:
+      id: ``output/technique`` or ``training/technique``.
+      references: Papers, as ``arXiv:…`` or a citation; empty for what everybody knows.
+    """
+
+    id: ClassVar[str]
+    references: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def name(self) -> str:
+        """Id, with the settings that are not the default: ``output/rounding:decimals=1``."""
+        changed = [f for f in fields(self) if f.repr and getattr(self, f.name) != f.default]
+        told = ",".join(f"{f.name}={getattr(self, f.name)}" for f in changed)
+        return f"{self.id}:{told}" if told else self.id
+
+    @property
+    def key(self) -> str:
+        """All settings, as text: what shadow models behind it say is stored under it."""
+        return f"{self.id}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in fields(self))})"
+
+
+@dataclass(frozen=True)
+class OutputDefense(Defense):
+    """Changes what a served model answers; the model stays as it is.
+
+    `answer` says what becomes of probabilities; row by row, so that neither the other rows of a batch nor their order
+    matter. `protect` puts it in front of a model.
+
+    Attributes:
+      keeps_label: Whether the most probable class stays the most probable one.
+      repeatable: Whether the same question always gets the same answer.
+    """
+
+    keeps_label: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    @abstractmethod
+    def answer(self, scores: Floats) -> Floats:
+        """What is answered instead of the model's probabilities.
+
+        Args:
+          scores: ``(n, K)`` rows that sum to 1.
+
+        Returns:
+          ``(n, K)`` rows that sum to 1.
+        """
+
+    def bits(self, classes: int) -> float | None:
+        """Bits that one answer about ``classes`` classes can carry at the most; None if nothing limits them."""
+        return None
+
+    def protect(self, target: Target) -> Target:
+        """The model behind this defense.
+
+        Raises:
+          NotApplicableError: The model tells no probabilities.
+        """
+        if not isinstance(target, ScoreTarget):
+            raise NotApplicableError(f"{self.id} needs scores access, the target offers {target.access}")
+        return GuardedScores(target, self)
+
+
+class GuardedScores(ScoreTarget):
+    """`ScoreTarget` behind an output defense: whoever asks gets what the defense answers, and nothing of the inside.
+
+    Args:
+      inner: The model.
+      defense: What stands in front of it.
+    """
+
+    def __init__(self, inner: ScoreTarget, defense: OutputDefense) -> None:
+        super().__init__(inner.classes)
+        self.inner, self.defense = inner, defense
+        self.notes = [*inner.notes, f"answers pass {defense.name}"]
+
+    def _predict_proba(self, records: Records) -> Floats:
+        return self.defense.answer(self.inner.predict_proba(records))
+
+
+@dataclass(frozen=True)
+class TrainingDefense(Defense):
+    """Changes how a model is trained.
+
+    Attributes:
+      canaries: How the records are made that it protects worst: ``"mislabelled"``, or ``"duplicated"``, mislabelled
+        and trained on twice, where what helps is that records are trained on apart.
+    """
+
+    canaries: ClassVar[str] = "mislabelled"
+
+    @abstractmethod
+    def protect(self, trainer: Trainer) -> Trainer:
+        """The recipe with this defense in it; its key tells the defense and all its settings.
+
+        Raises:
+          NotApplicableError: It makes no sense for recipes of this kind.
+        """
+
+
+class BehindOutput(Trainer):
+    """A recipe whose models stand behind an output defense, as an attacker who knows the defense trains them.
+
+    Args:
+      inner: The recipe.
+      defense: What stands in front of each model.
+    """
+
+    def __init__(self, inner: Trainer, defense: OutputDefense) -> None:
+        self.inner, self.defense = inner, defense
+
+    @property
+    def key(self) -> str:
+        """The recipe's, and the defense's."""
+        return f"{self.inner.key} behind {self.defense.key}"
+
+    @property
+    def fleet_size(self) -> int:
+        """The recipe's."""
+        return self.inner.fleet_size
+
+    @property
+    def fleet_note(self) -> str:
+        """The recipe's."""
+        return self.inner.fleet_note
+
+    def train(self, records: Records, seed: int) -> Any:
+        """Train one model, and put the defense in front of it."""
+        return self.defense.protect(self.inner.train(records, seed))
+
+    def train_fleet(self, records: Records, trained_on: NDArray[np.bool_], seeds: Any) -> Any:
+        """Train several models, each behind the defense."""
+        for target in self.inner.train_fleet(records, trained_on, seeds):
+            yield self.defense.protect(target)
+
+
+def defended(trainer: Trainer, *defenses: Defense) -> Trainer:
+    """A recipe with defenses: those of training in their order, then those of the answers in theirs.
+
+    Shadow models of the result stand behind the same defenses as the target: the adaptive attacker's.
+
+    Raises:
+      NotApplicableError: A defense makes no sense for this recipe.
+    """
+    for defense in sorted(defenses, key=lambda each: isinstance(each, OutputDefense)):
+        if isinstance(defense, OutputDefense):
+            trainer = BehindOutput(trainer, defense)
+        elif isinstance(defense, TrainingDefense):
+            trainer = defense.protect(trainer)
+    return trainer

@@ -1,0 +1,62 @@
+"""Every defense, found by discovery, and how it is chosen by its id."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from dataclasses import fields
+from typing import Any
+
+from keepmum.defenses import output, training
+from keepmum.defenses._base import Defense
+from keepmum.errors import ConfigError
+
+_FAMILIES = (output, training)
+
+
+def defense_classes() -> list[type[Defense]]:
+    """Every concrete defense class, sorted by id."""
+    found = [getattr(family, name) for family in _FAMILIES for name in family.__all__]
+    found = [value for value in found if isinstance(value, type) and issubclass(value, Defense)]
+    return sorted((c for c in found if not getattr(c, "__abstractmethods__", None)), key=lambda c: str(c.id))
+
+
+def parse(text: str) -> tuple[Defense, ...]:
+    """Defenses of a text such as ``"training/l2:strength=0.01 + output/rounding:decimals=1"``; ``"none"`` is none.
+
+    Raises:
+      ConfigError: An unknown defense or setting, or a value that cannot be.
+    """
+    parts = [part.strip() for part in text.split("+")]
+    return () if parts == ["none"] else tuple(_one(part) for part in parts)
+
+
+def _one(text: str) -> Defense:
+    name, _, given = text.partition(":")
+    by_id = {str(cls.id): cls for cls in defense_classes()}
+    if name not in by_id:
+        techniques = {each.split("/", 1)[1]: each for each in by_id}
+        close = difflib.get_close_matches(name.split("/")[-1], techniques, 1, 0.5)
+        hint = f" (did you mean {techniques[close[0]]!r}?)" if close else ""
+        raise ConfigError(f"no defense {name!r}{hint}: see keepmum list defenses")
+    cls = by_id[name]
+    known = [f.name for f in fields(cls) if f.init]
+    settings: dict[str, Any] = {}
+    for setting in filter(None, (each.strip() for each in given.split(","))):
+        what, equals, value = (each.strip() for each in setting.partition("="))
+        if not equals or what not in known:
+            raise ConfigError(
+                f"{name}: expected settings as name=value of {', '.join(known) or 'none'}, got {setting!r}"
+            )
+        settings[what] = _value(value)
+    try:
+        return cls(**settings)
+    except TypeError as err:
+        raise ConfigError(f"{name}: {err}") from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text

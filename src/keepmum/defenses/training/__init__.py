@@ -1,0 +1,3 @@
+"""Defenses of a model's training."""
+
+__all__: list[str] = []
