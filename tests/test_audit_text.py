@@ -57,7 +57,7 @@ def test_a_model_that_recites_is_found_and_the_report_gives_nothing_away(model, 
     report = audit_text(model, secrets=secrets, attacks=["extraction/greedy", "extraction/exposure"], out=out)
     assert report.outcome is Outcome.LEAK
     assert report["extraction/greedy"].verdict == EXTRACTABLE
-    assert "word for word" in report.verdict
+    assert "which can be drawn out of it" in report.verdict
     for name in ("report.json", "report.html", "events.jsonl", "manifest.json"):
         told = (out / name).read_text(encoding="utf-8")
         assert not [s for s in secrets.planted if s.text in told]

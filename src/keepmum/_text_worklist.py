@@ -27,7 +27,7 @@ class Line:
       text: The text, masked.
       kind: What it is.
       repeats: How often it stood in the training data, as far as is known.
-      extracted_by: Attacks that drew it out word for word.
+      extracted_by: Attacks that drew it out.
       standing: Share of texts the model never saw that every attack, on average, ranks below it; 0 … 1.
       advice: What to do.
     """

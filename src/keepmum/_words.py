@@ -80,7 +80,7 @@ def _what(leaks: Sequence[Finding]) -> str:
         parts.append(f"the {' and the '.join(subjects)} of people in its training data")
     recited = [f.verdict for f in leaks if f.family == "extraction"]
     if recited:
-        said = "word for word" if EXTRACTABLE in recited else "by favoring it over other text"
+        said = "which can be drawn out of it" if EXTRACTABLE in recited else "by favoring it over other text"
         parts.append(f"text of its training data, {said}")
     drawn = [f.verdict for f in leaks if f.family == "inversion"]
     if drawn:

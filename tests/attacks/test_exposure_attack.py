@@ -259,8 +259,12 @@ def test_what_cannot_be_compared():
     with pytest.raises(NotApplicableError, match="of the kind 'passage'"):
         Exposure().extract(model, [passage], Context())
     wrong = Secret("x", " 12a4", kind="pin")
-    with pytest.raises(DataError, match="is not spelled in the alphabets") as caught:
+    with pytest.raises(NotApplicableError, match="not spelled as keepmum's canaries of that name"):
         Exposure().extract(model, [wrong], Context())
+    pin = (" ", *4 * ("0123456789",))
+    given = Secrets((wrong,), (Secret("y", " 1234", kind="pin"),), {}, {"pin": pin})
+    with pytest.raises(DataError, match="is not spelled in the alphabets") as caught:
+        Exposure().extract(model, [wrong], Context(secrets=given))
     assert "12a4" not in str(caught.value)
     tens = Secrets((Secret("x", " 12", kind="n"),), (Secret("y", " 34", kind="n"),), {}, {"n": (" ", "1234", "1234")})
     with pytest.raises(NotApplicableError, match=r"needs 15 others of the kind 'n'.*there are 14"):

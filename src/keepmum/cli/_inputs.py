@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from keepmum.errors import ConfigError
 
 if TYPE_CHECKING:
+    from keepmum._sections import Section
     from keepmum.data import Records
-    from keepmum.settings import EffortSettings, Section, Settings
+    from keepmum.settings import EffortSettings, Settings
     from keepmum.targets import Target
 
 READING = "reading the model and the records"

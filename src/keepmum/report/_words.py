@@ -74,7 +74,7 @@ METRICS: Mapping[str, str] = {
     "prior_distance_of_images": "distance of real images at most",
     "diversity": "difference of pictures of one class from search to search",
     "people_per_class": "people per class",
-    "extracted": "came out word for word",
+    "extracted": "came out",
     "exposure": "exposure, bits",
     "attackers_own_score": "the attacker's own score (no success)",
 }

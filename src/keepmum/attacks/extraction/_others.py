@@ -57,8 +57,9 @@ def others_of(secrets: Sequence[Secret], known: Secrets | None) -> Mapping[str, 
     """For each kind of secret, how it is drawn: by the alphabets that are given, or as canaries of that kind are.
 
     Raises:
-      NotApplicableError: A kind that nobody knows how to draw.
-      DataError: A secret that is not of the alphabets of its kind.
+      NotApplicableError: A kind that nobody knows how to draw, or secrets of the name of a canary that are spelled
+        otherwise.
+      DataError: A secret that is not of the alphabets that are given for its kind.
     """
     return {kind: _of_kind(kind, [s for s in secrets if s.kind == kind], known) for kind in _kinds(secrets)}
 
@@ -68,9 +69,8 @@ def _kinds(secrets: Sequence[Secret]) -> Iterator[str]:
 
 
 def _of_kind(kind: str, secrets: Sequence[Secret], known: Secrets | None) -> Others:
-    alphabets = () if known is None else known.alphabets.get(kind, ())
-    if not alphabets and kind in KINDS:
-        alphabets = KINDS[kind].alphabets
+    given = () if known is None else known.alphabets.get(kind, ())
+    alphabets = given or (KINDS[kind].alphabets if kind in KINDS else ())
     taken = frozenset(secret.secret for secret in secrets)
     if not alphabets:
         if kind not in KINDS:
@@ -83,6 +83,11 @@ def _of_kind(kind: str, secrets: Sequence[Secret], known: Secrets | None) -> Oth
         if len(secret.secret) != len(alphabets) or any(
             c not in a for c, a in zip(secret.secret, alphabets, strict=True)
         ):
+            if not given:
+                raise NotApplicableError(
+                    f"needs to know what else could stand in the place of the secrets of the kind {kind!r}, which are "
+                    "not spelled as keepmum's canaries of that name: give their alphabets"
+                )
             raise DataError(
                 f"a secret of the kind {kind!r} after {secret.prefix[-30:]!r} is not spelled in the alphabets that are "
                 "given for its kind: give one string of characters for each of its places, the white space before it "
