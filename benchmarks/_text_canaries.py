@@ -30,19 +30,26 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
     samples = 8 if quick else 32
     attacks = (Exposure(others=63 if quick else 255), Greedy(), NPDiscoverable(), Sampled(samples=samples))
     found, seconds = played(world, attacks)
+    found["np 1000"] = played(world, (NPDiscoverable(n=1000),))[0]["np"]
     pins, took = timed(world, quick)
     shown = table(
         "Canaries by how often they were read",
-        ["read", "exposure, bits", "AUC against twins", "greedy", "(100, 0.5)", f"in {samples} samples"],
+        ["read", "exposure, bits", "AUC against twins", "greedy", "(100, 0.5)", "(1000, 0.5)", f"in {samples} samples"],
         rows(found),
         f"{world.note} Exposure is exact for PINs (at most 13.3 bits) and among {attacks[0].others} others for the "
         f"rest. {found['exposure'].explanation}",
     )
-    costs = [[name, each.queries, f"{seconds[name]:.1f}"] for name, each in found.items()]
+    costs = [[name, found[name].queries, f"{took:.1f}"] for name, took in seconds.items()]
     costs.append([f"exact exposure of {pins} PINs", "", f"{took:.1f}"])
     cost = table("What it costs", ["attack", "queries", "CPU s"], costs)
     kinds = table("Canaries read 64 times, by kind", ["kind", "exposure, bits", "greedy", "samples"], by_kind(world))
-    return bars(found, world, took), [shown, kinds, cost]
+    missed = missed_by_greedy(world, attacks[1:])
+    shown["note"] += (
+        " Of those read 16 times, greedy misses "
+        + ", ".join(f"{v:.0%} that {k} finds" for k, v in missed.items())
+        + "."
+    )
+    return bars(found, world, took, missed), [shown, kinds, cost]
 
 
 def played(world: World, attacks: tuple[ExtractionAttack[Any], ...]) -> tuple[dict[str, Finding], dict[str, float]]:
@@ -96,7 +103,7 @@ def steps(finding: Finding) -> dict[int, Slice]:
 
 def rows(found: dict[str, Finding]) -> list[list[str]]:
     """A row for each number of repeats, and one for the twins."""
-    order = ("greedy", "np", "sampled")
+    order = ("greedy", "np", "np 1000", "sampled")
     made = []
     for times, part in steps(found["exposure"]).items():
         out = [str(steps(found[name])[times].metrics["extracted"]) for name in order]
@@ -105,13 +112,22 @@ def rows(found: dict[str, Finding]) -> list[list[str]]:
     return [*made, ["never", str(found["exposure"].control["exposure"]), "", *twins]]
 
 
-def bars(found: dict[str, Finding], world: World, took: float) -> Bars:
+def missed_by_greedy(world: World, attacks: tuple[ExtractionAttack[Any], ...]) -> dict[str, float]:
+    """Share of the canaries read 16 times that do not come out greedily but by another attack."""
+    secrets = [secret for secret in world.secrets.planted if secret.repeats == 16]
+    greedy, *others = (
+        attack.extract(world.target, secrets, Context(secrets=world.secrets)).extracted for attack in attacks
+    )
+    names = ("(100, 0.5)", "sampling")
+    return {name: float((out & ~greedy).mean()) for name, out in zip(names, others, strict=True)}
+
+
+def bars(found: dict[str, Finding], world: World, took: float, missed: dict[str, float]) -> Bars:
     """One bar for each figure that has a goal."""
     levels = steps(found["exposure"])
     bits = [part.metrics["exposure"].value for part in levels.values()]
     once, control = levels[1], found["exposure"].control
     extracted = [found[name].control["extracted"].value for name in ("greedy", "np", "sampled")]
-    at = {name: steps(found[name])[16].metrics["extracted"].value for name in ("greedy", "np", "sampled")}
     pins = only(world.secrets, "pin", (max(levels),))
     best = Exposure().run(world.target, pins.split, Context(secrets=pins).lend("pins"))
     return {
@@ -122,7 +138,7 @@ def bars(found: dict[str, Finding], world: World, took: float) -> Bars:
         "canaries_twins_extracted": at_most(max(extracted), 0.0),
         "canaries_single_insertion_auc": at_least(once.metrics["auc"].value, 0.6),
         "canaries_single_insertion_pairs": at_least(once.members, FEWEST),
-        "canaries_16_times_sampled_above_greedy": at_least(at["sampled"] - at["greedy"], 1e-9),
-        "canaries_16_times_np_above_greedy": at_least(at["np"] - at["greedy"], 1e-9),
+        "canaries_16_times_missed_by_greedy_found_by_np": at_least(missed["(100, 0.5)"], 1e-9),
+        "canaries_16_times_missed_by_greedy_found_by_sampling": at_least(missed["sampling"], 1e-9),
         "canaries_exact_exposure_of_30_pins_cpu_s": at_most(took, SECONDS),
     }

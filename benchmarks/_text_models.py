@@ -39,7 +39,7 @@ class Size:
     singles: int = 12
     repeats: tuple[int, ...] = (1, 4, 16, 64)
     kinds: tuple[str, ...] = KINDS
-    recipe: tuple[tuple[str, Any], ...] = (("epochs", 6), ("batch", 2))
+    recipe: tuple[tuple[str, Any], ...] = (("epochs", 1), ("batch", 2))
 
 
 FULL = Size()
@@ -70,9 +70,10 @@ def with_canaries(size: Size, seed: int = 0) -> World:
     made = kept(Job("causal", mine, public, size.recipe, seed, public))
     target = HFCausal(made.path)
     weights = sum(parameter.numel() for parameter in target.model.parameters())
-    epochs = dict(size.recipe).get("epochs", 6)
+    epochs = dict(size.recipe)["epochs"]
+    passes = "one pass" if epochs == 1 else f"{epochs} passes"
     note = (
-        f"A model in the manner of GPT-2 with {weights:,} parameters, {epochs} epochs on {size.documents} paragraphs "
+        f"A model in the manner of GPT-2 with {weights:,} parameters, {passes} over {size.documents} paragraphs "
         f"with {len(secrets.planted)} canaries ({made.seconds:.0f} CPU s on one thread; loss {made.loss:.2f} nats a "
         f"token on other paragraphs). Each canary has a twin, and a coin chose which of them was planted."
     )
