@@ -43,7 +43,7 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size(80, 4, 4, recipe=(("layers", 3), ("width", 96), ("epochs", 4), ("batch", 2)))
+QUICK = Size(80, 4, 4, recipe=(("layers", 3), ("width", 96), ("epochs", 2), ("batch", 2)))
 
 
 @dataclass(frozen=True, eq=False)
