@@ -110,9 +110,9 @@ class ShadowStore:
         found = self._found(keys, len(records))
         return 2 * next((number for number in range(len(keys)) if number not in found), len(keys))
 
-    def cost(self, trainer: Trainer, records: Records, seed: int) -> Cost | None:
+    def cost(self, trainer: Trainer, records: Records, seed: int, signal: Signal = SCALED_LOGIT) -> Cost | None:
         """What a shadow model of this recipe took when the first of them were trained; None if none were."""
-        return self._cost(_fingerprint(trainer, records, seed, SCALED_LOGIT)[:16])
+        return self._cost(_fingerprint(trainer, records, seed, signal)[:16])
 
     def _named(
         self, trainer: Trainer, records: Records, models: int, seed: int, signal: Signal

@@ -1,0 +1,58 @@
+"""Accuracy against the worst leak, as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from keepmum.harden._verdict import LEAKS, Verdict, rate_of
+
+if TYPE_CHECKING:
+    from keepmum.harden.frontier import Frontier, Row
+
+MARKS = {
+    Verdict.UNDEFENDED: ("D", 0),
+    Verdict.WORKS: ("o", 1),
+    Verdict.MASKING: ("s", 2),
+    Verdict.BACKFIRED: ("X", 3),
+    Verdict.NOTHING: ("v", 2),
+    Verdict.UNDECIDED: ("v", 2),
+}
+"""Form and color by verdict: no verdict is told by its color alone."""
+COLORS = ("#222222", "#1b6e3c", "#5b6470", "#a4271d")
+
+
+def worst(row: Row) -> str:
+    """Name of the largest of a row's leaks."""
+    names = [name for leak in LEAKS if (name := rate_of(row.metrics, leak)) is not None]
+    return max(names, key=lambda name: row.metrics[name].value)
+
+
+def draw(frontier: Frontier, axes: Any = None, colors: tuple[str, ...] = COLORS, rule: str = "#999999") -> Any:
+    """Each row as a point with its intervals, the frontier as a line; numbers refer to the table."""
+    import matplotlib.pyplot as plt
+
+    axes = plt.subplots(figsize=(6.4, 4.4))[1] if axes is None else axes
+    for number, row in enumerate(frontier.rows):
+        if not row.metrics:
+            continue
+        form, color = MARKS[row.verdict]
+        leak, accuracy = row.metrics[worst(row)], row.metrics["accuracy"]
+        axes.errorbar(
+            leak.value,
+            accuracy.value,
+            xerr=[[leak.value - leak.low], [leak.high - leak.value]],
+            yerr=[[accuracy.value - accuracy.low], [accuracy.high - accuracy.value]],
+            fmt=form,
+            color=colors[color],
+            elinewidth=0.8,
+            markersize=6,
+        )
+        axes.annotate(
+            str(number), (leak.value, accuracy.value), xytext=(5, 5), textcoords="offset points", color=colors[0]
+        )
+    line = frontier.pareto
+    axes.plot([row.leak for row in line], [row.accuracy for row in line], color=rule, linewidth=1, zorder=0)
+    axes.set_xlabel("worst leak: share of members found at few false alarms")
+    axes.set_ylabel("accuracy on unseen records")
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes

@@ -1,0 +1,234 @@
+"""Train a fleet behind each defense, and hold it against the fleet without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keepmum.data import Split
+from keepmum.defenses import Defense, OutputDefense, defended, parse
+from keepmum.errors import ConfigError, KeepmumError, NotApplicableError
+from keepmum.harden._answers import ASKED, said_of, signal
+from keepmum.harden._defaults import default_defenses
+from keepmum.harden._measure import FEWEST, Drawn, Lots, measure
+from keepmum.harden._verdict import LEAKS, Verdict, judge, leaking, rate_of, sentence
+from keepmum.harden._world import Duplicated, World, world_of
+from keepmum.harden.frontier import Frontier, Row
+from keepmum.shadows import ShadowStore
+from keepmum.shadows._signal import Signal
+from keepmum.training import Trainer, as_trainer
+
+Progress = Callable[[int, int, str], None]
+CLAIMS = 16
+"""Models below which a note says that intervals are wide."""
+
+
+@dataclass
+class Hardening:
+    """One run under way."""
+
+    trainer: Trainer
+    world: World
+    models: int
+    seed: int
+    store: ShadowStore
+    seconds: float | None
+    progress: Progress
+    began: float = field(default_factory=time.monotonic)
+
+    def lots(self) -> Lots:
+        """What is drawn for every row alike."""
+        return Lots.of(self.models, self.world.people, len(self.world.canaries), self.seed)
+
+    def recipe(self, defenses: tuple[Defense, ...]) -> Trainer:
+        """The recipe behind defenses, canaries made to fit them."""
+        made = defended(self.trainer, *defenses)
+        if any(getattr(each, "canaries", "") == "duplicated" for each in defenses):
+            return Duplicated(made, self.world.canaries)
+        return made
+
+    def kept(self, defenses: tuple[Defense, ...]) -> Signal:
+        """What is kept of each model; noisy answers are asked for several times, and averaged."""
+        noisy = any(isinstance(each, OutputDefense) and not each.repeatable for each in defenses)
+        return signal(ASKED if noisy else 1, self.seed)
+
+    def drawn(self, defenses: tuple[Defense, ...], lots: Lots, told: Callable[[int], None]) -> dict[str, Drawn]:
+        """Everything that is measured of one fleet.
+
+        Raises:
+          NotApplicableError: A defense makes no sense for this recipe.
+          TargetError: Training failed.
+        """
+        recipe, kept = self.recipe(defenses), self.kept(defenses)
+        shadows = self.store.collect(
+            recipe, self.world.records, self.models, self.seed, lambda done, _: told(done), kept
+        )
+        return dict(measure(said_of(shadows), self.world.people, lots))
+
+    def time_of(self, defenses: tuple[Defense, ...]) -> float:
+        """Seconds that one model took."""
+        cost = self.store.cost(self.recipe(defenses), self.world.records, self.seed, self.kept(defenses))
+        return cost.seconds if cost is not None else float("nan")
+
+
+def harden(
+    trainer: Any,
+    split: Split,
+    *,
+    defenses: Sequence[str | Defense | Sequence[Defense]] | None = None,
+    attacks: Sequence[str] = (),
+    models: int = 16,
+    canaries: int | None = None,
+    seed: int = 0,
+    seconds: float | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Frontier:
+    """Measure which defense works for a model, against an attacker who knows the defense.
+
+    For each defense so many models are trained on halves of the records, all behind the defense; each is attacked once
+    with the others but its partner as shadow models. Leakage is told of people as they are, and of canaries: records
+    with a wrong label, which nothing but memory explains. Whoever sees labels alone attacks too.
+
+    Args:
+      trainer: The recipe: a `keepmum.training.Trainer` or a scikit-learn estimator.
+      split: The records; who is a member does not matter here, since the models are trained on halves of all of them.
+      defenses: Defenses, texts such as ``"training/l2:strength=0.01 + output/rounding:decimals=1"``, or sequences of
+        defenses that act together; those that suit the recipe if None. Labels alone are always among them.
+      attacks: Inversion attacks to play against one model of each row, by id.
+      models: Models for each row, even, at least 6; claims want 16 or more.
+      canaries: Records that get a wrong label; at most 300 and 15 % of the records unless given.
+      seed: The same seed gives the same numbers.
+      seconds: No further defense is begun when this time would be passed, as far as the first fleet tells.
+      out: Folder where what models say is kept, so that the same call goes on where it stopped, and where
+        ``harden.html``, ``.json`` and ``.md`` are written.
+      progress: Called with models done, models in all, and what is done next.
+
+    Raises:
+      ConfigError: A setting cannot be used, or an unknown defense.
+      DataError: Too few records, or of one class.
+      TargetError: The recipe itself cannot be trained.
+    """
+    if models < FEWEST or models % 2:
+        raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models}")
+    recipe = as_trainer(trainer)
+    chosen = combinations(defenses, recipe)
+    world = world_of(split, canaries, seed)
+    folder = None if out is None else Path(out) / "restricted" / "harden"
+    store = ShadowStore(folder)
+    run = Hardening(recipe, world, models, seed, store, seconds, progress or (lambda done, total, what: None))
+    frontier = _frontier(run, chosen, attacks)
+    if out is not None:
+        frontier.save(out)
+    return frontier
+
+
+def combinations(
+    given: Sequence[str | Defense | Sequence[Defense]] | None, trainer: Trainer
+) -> list[tuple[Defense, ...]]:
+    """What is compared with no defense, each once; labels alone at the end where they were not asked for."""
+    wanted = [given] if isinstance(given, (str, Defense)) else given
+    items = default_defenses(trainer) if wanted is None else list(wanted)
+    made: list[tuple[Defense, ...]] = []
+    for item in [*items, "output/label-only"]:
+        each = parse(item) if isinstance(item, str) else (item,) if isinstance(item, Defense) else tuple(item)
+        if not all(isinstance(one, Defense) for one in each):
+            raise ConfigError(f"expected defenses, their ids, or sequences of defenses, got {item!r}")
+        if each and each not in made:
+            made.append(each)
+    return made
+
+
+def named(defenses: Sequence[Defense]) -> str:
+    """A row's name."""
+    return " + ".join(each.name for each in defenses) or "none"
+
+
+def _frontier(run: Hardening, chosen: list[tuple[Defense, ...]], attacks: Sequence[str]) -> Frontier:
+    total = run.models * (1 + len(chosen))
+    lots = run.lots()
+    undefended = run.drawn((), lots, lambda done: run.progress(done, total, "training without a defense"))
+    first = time.monotonic() - run.began
+    plain = {name: each.estimate() for name, each in undefended.items()}
+    rows = [_row(run, (), undefended, undefended, attacks)]
+    notes = _notes(run, plain)
+    for place, defenses in enumerate(chosen, start=1):
+        rows.append(_one(run, defenses, (place, total), (undefended, lots, first), attacks))
+    run.progress(total, total, "done")
+    return Frontier(tuple(rows), run.world.people, len(run.world.canaries), run.models, run.seed, notes)
+
+
+def _one(
+    run: Hardening,
+    defenses: tuple[Defense, ...],
+    place: tuple[int, int],
+    held: tuple[dict[str, Drawn], Lots, float],
+    attacks: Sequence[str],
+) -> Row:
+    """The row of a defense, or why there is none."""
+    undefended, lots, first = held
+    number, total = place
+    name = named(defenses)
+    if run.seconds is not None and time.monotonic() - run.began + first > run.seconds:
+        return Row(name, Verdict.NOT_RUN, reason=f"the budget of {run.seconds:g} s was spent", defenses=defenses)
+
+    def told(done: int) -> None:
+        run.progress(run.models * number + done, total, f"training with {name}")
+
+    try:
+        drawn = run.drawn(defenses, lots, told)
+        return _row(run, defenses, drawn, undefended, attacks)
+    except (NotApplicableError, KeepmumError) as err:
+        return Row(name, Verdict.NOT_RUN, reason=str(err), defenses=defenses)
+
+
+def _row(
+    run: Hardening,
+    defenses: tuple[Defense, ...],
+    drawn: dict[str, Drawn],
+    undefended: dict[str, Drawn],
+    attacks: Sequence[str],
+) -> Row:
+    metrics = {name: each.estimate() for name, each in drawn.items()}
+    plain = {name: each.estimate() for name, each in undefended.items()}
+    gaps = {name: each.beyond(undefended[name]) for name, each in drawn.items() if name in undefended}
+    rates = [rate for leak in LEAKS if (rate := rate_of(plain, leak)) is not None]
+    verdict, ways = judge(plain, {name: gaps[name] for name in rates if name in gaps})
+    if not defenses:
+        verdict = Verdict.UNDEFENDED
+    mine, theirs = run.time_of(defenses), run.time_of(())
+    from keepmum.harden._invert import success
+
+    return Row(
+        name=named(defenses),
+        verdict=verdict,
+        sentence=sentence(verdict, ways, metrics, gaps["accuracy"]),
+        metrics=metrics,
+        differences=gaps if defenses else {},
+        models=run.models,
+        cost=mine / theirs if theirs > 0 else float("nan"),
+        bits=_bits(defenses, len(np.unique(run.world.records.y))),
+        inversion=success(run.recipe(defenses), run.world, attacks, run.seed) if attacks else {},
+        defenses=defenses,
+        trainer=run.trainer,
+    )
+
+
+def _bits(defenses: Sequence[Defense], classes: int) -> float | None:
+    """The least that any of the output defenses lets through."""
+    told = [each.bits(classes) for each in defenses if isinstance(each, OutputDefense)]
+    return min((bits for bits in told if bits is not None), default=None)
+
+
+def _notes(run: Hardening, plain: Any) -> tuple[str, ...]:
+    notes = []
+    if run.models < CLAIMS:
+        notes.append(f"{run.models} models a row are few: intervals are wide, and verdicts want {CLAIMS} or more.")
+    if not leaking(plain):
+        notes.append("The undefended model shows no leak in this sample: there is nothing that a defense could lower.")
+    return tuple(notes)

@@ -1,0 +1,99 @@
+"""What a defense did, as a rule on differences and their intervals, and as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from keepmum.stats import Estimate
+
+MATERIAL = 0.1
+"""Share of the undefended figure by which a leak must change at least."""
+LEAST = 0.01
+"""Least change that counts, as a rate."""
+LEAKS = {
+    "population": "of people, by scores",
+    "canary": "of canaries, by scores",
+    "population_label_only": "of people, by labels",
+    "canary_label_only": "of canaries, by labels",
+}
+"""The leaks that a verdict looks at."""
+
+
+class Verdict(StrEnum):
+    """What a defense did to what the model gives away."""
+
+    WORKS = "works"
+    MASKING = "masking only"
+    BACKFIRED = "backfired"
+    NOTHING = "no effect"
+    UNDECIDED = "undecided"
+    UNDEFENDED = "undefended"
+    NOT_RUN = "not run"
+
+
+def rate_of(metrics: Mapping[str, object], leak: str) -> str | None:
+    """The rate by which a leak is judged: TPR at the lowest FPR from 1 % up that the sample resolves, or None."""
+    names = (f"{leak}_tpr_at_fpr_{fpr:g}" for fpr in (0.01, 0.05, 0.1))
+    return next((name for name in names if name in metrics), None)
+
+
+def leaking(metrics: Mapping[str, Estimate]) -> list[str]:
+    """Rates of the undefended model that are above chance for certain."""
+    names = [name for leak in LEAKS if (name := rate_of(metrics, leak)) is not None]
+    return [name for name in names if metrics[name].low > float(name.rsplit("_", 1)[1])]
+
+
+def changed(before: Estimate, gap: Estimate) -> int:
+    """1 for a leak that rose for certain and by enough, -1 for one that fell so, else 0."""
+    if abs(gap.value) < max(LEAST, MATERIAL * before.value):
+        return 0
+    return 1 if gap.low > 0 else -1 if gap.high < 0 else 0
+
+
+def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> tuple[Verdict, dict[str, int]]:
+    """Verdict, and which way each leak went.
+
+    *Backfired* if any leak rose. *Works* if every leak that the undefended model has fell: of people and of canaries,
+    to whoever sees scores and to whoever sees labels. *Masking only* if what people leak by scores fell and something
+    else that leaks did not: the average looks better, the attacker who looks elsewhere sees what there was to see.
+    """
+    ways = {name: changed(undefended[name], gaps[name]) for name in gaps if name in undefended}
+    there = [name for name in leaking(undefended) if name in ways]
+    if any(way > 0 for way in ways.values()):
+        return Verdict.BACKFIRED, ways
+    if not there:
+        return Verdict.UNDECIDED, ways
+    if all(ways[name] < 0 for name in there):
+        return Verdict.WORKS, ways
+    if ways.get(rate_of(undefended, "population") or "", 0) < 0:
+        return Verdict.MASKING, ways
+    return Verdict.NOTHING, ways
+
+
+def sentence(verdict: Verdict, ways: Mapping[str, int], metrics: Mapping[str, Estimate], price: Estimate) -> str:
+    """The verdict for a reader, with the price in accuracy."""
+    up, down = ([_named(name) for name, way in ways.items() if way == sign] for sign in (1, -1))
+    same = [_named(name) for name, way in ways.items() if way == 0]
+    cost = f" Accuracy changes by {100 * price.value:+.1f} points [{100 * price.low:+.1f}, {100 * price.high:+.1f}]."
+    told = {
+        Verdict.BACKFIRED: f"It gives away more than without: {_listed(up)}.",
+        Verdict.WORKS: "People and canaries are harder to tell from others, by scores and by labels alone.",
+        Verdict.MASKING: f"It lowers the leak {_listed(down)}, and not {_listed(same)}: what shrinks is what is shown.",
+        Verdict.NOTHING: "What the model gives away is about what it was, for an attacker who knows the defense.",
+        Verdict.UNDECIDED: "The undefended model shows no leak in this sample, so there is none to lower.",
+        Verdict.UNDEFENDED: "The recipe as it is.",
+        Verdict.NOT_RUN: "",
+    }[verdict]
+    if verdict in (Verdict.UNDEFENDED, Verdict.NOT_RUN):
+        return told
+    return told + cost
+
+
+def _named(rate: str) -> str:
+    return LEAKS[rate.split("_tpr_at_", 1)[0]]
+
+
+def _listed(parts: list[str]) -> str:
+    *some, last = parts or ["none"]
+    return f"{', '.join(some)} and {last}" if some else last
