@@ -40,6 +40,11 @@ class Defense(ABC):
         return f"{self.id}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in fields(self))})"
 
 
+def is_whole(value: object) -> bool:
+    """Whether a setting is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class OutputDefense(Defense):
     """Changes what a served model answers; the model stays as it is.

@@ -3,12 +3,15 @@
 from keepmum.training._base import Trainer, as_trainer
 from keepmum.training.engines import engine
 from keepmum.training.function import FunctionTrainer
+from keepmum.training.objective import Moment, Objective
 from keepmum.training.sklearn import SklearnTrainer
 from keepmum.training.text import TextRecipe, train_causal, train_masked, train_tokenizer
 from keepmum.training.torch import TorchTrainer
 
 __all__ = [
     "FunctionTrainer",
+    "Moment",
+    "Objective",
     "SklearnTrainer",
     "TextRecipe",
     "TorchTrainer",

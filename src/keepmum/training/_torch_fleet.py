@@ -25,6 +25,8 @@ def why_alone(recipe: TorchTrainer, module: Any, device: Any, dimensions: int | 
     """Why models of a recipe are trained one after another, or None if they are trained together."""
     if device.type != "cpu":
         return "on a GPU models are not trained together"
+    if recipe.objective is not None or recipe.patience:
+        return "it has an objective of its own, or stops early"
     if recipe.loss != "cross-entropy":
         return "the loss is a function of its own"
     if recipe.precision != "float32":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from keepmum.errors import TargetError
 from keepmum.targets._tensors import FAILURES, import_torch
 from keepmum.training._torch_data import Pool, Seeds, draw_from, untrainable
+from keepmum.training.objective import Moment, logits_of
 
 if TYPE_CHECKING:
     from keepmum.training.torch import TorchTrainer
@@ -61,10 +62,15 @@ def _train(recipe: TorchTrainer, module: Any, pool: Pool, rows: NDArray[np.intp]
     draw_from(seeds.noise, device)
     half = recipe.precision == "bfloat16"
     shortest = 2 if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in module.modules()) else 1
+    watch = Watch(recipe, module, pool, rows, seeds) if recipe.patience else None
+    mine = rows if watch is None else watch.rows
+    said = logits_of(cheap, pool.X.dtype)
+    rng = np.random.default_rng(seeds.augment)
     for epoch in range(recipe.epochs):
         for group in optimizer.param_groups:
             group["lr"] = lr_at(recipe, epoch)
-        order = torch.as_tensor(rows[orders.permutation(len(rows))], device=device)
+        moment = Moment(epoch, recipe.epochs, rng, changes)
+        order = torch.as_tensor(mine[orders.permutation(len(mine))], device=device)
         for pick in order.split(recipe.batch_size):
             if len(pick) < shortest:
                 continue  # batch statistics of a single record do not exist
@@ -73,9 +79,52 @@ def _train(recipe: TorchTrainer, module: Any, pool: Pool, rows: NDArray[np.intp]
                 X = recipe.augment(X, changes)
             optimizer.zero_grad()
             with torch.autocast(device.type, dtype=torch.bfloat16) if half else nullcontext():
-                answer = cheap(X)
-            loss_of(recipe.loss, getattr(answer, "logits", answer).to(pool.X.dtype), y).backward()
+                if recipe.objective is not None:
+                    loss = recipe.objective.loss(said, X, y, moment)
+                else:
+                    answer = cheap(X)
+                    loss = loss_of(recipe.loss, getattr(answer, "logits", answer).to(pool.X.dtype), y)
+            loss.backward()
             optimizer.step()
+        if watch is not None and watch.stops():
+            break
+    if watch is not None:
+        watch.restore()
+
+
+class Watch:
+    """Held-out records, whose loss says when to stop."""
+
+    def __init__(self, recipe: TorchTrainer, module: Any, pool: Pool, rows: NDArray[np.intp], seeds: Seeds) -> None:
+        shuffled = np.random.default_rng([seeds.order, 1]).permutation(rows)
+        count = max(1, round(recipe.held_out * len(rows)))
+        self.rows, self.held = np.sort(shuffled[count:]), shuffled[:count]
+        if not len(self.rows):
+            raise TargetError(f"expected records left to train on, got {len(rows)} of which {count} are held out")
+        self.recipe, self.module, self.pool = recipe, module, pool
+        self.best, self.left = math.inf, recipe.patience
+        self.state: dict[str, Any] = {}
+
+    def stops(self) -> bool:
+        """Look at the held-out loss; remember the weights where it is the smallest so far."""
+        torch = import_torch()
+        self.module.eval()
+        with torch.no_grad():
+            X, y = self.pool.batch(torch.as_tensor(self.held, device=self.pool.X.device))
+            answer = self.module(X)
+            loss = float(loss_of("cross-entropy", getattr(answer, "logits", answer).to(self.pool.X.dtype), y))
+        self.module.train()
+        if loss < self.best:
+            self.best, self.left = loss, self.recipe.patience
+            self.state = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+            return False
+        self.left -= 1
+        return self.left <= 0
+
+    def restore(self) -> None:
+        """Take the best weights."""
+        if self.state:
+            self.module.load_state_dict(self.state)
 
 
 def pooled_first(module: Any) -> Any:

@@ -16,9 +16,13 @@ from keepmum.targets._base import ScoreTarget
 from keepmum.targets._tensors import import_torch
 from keepmum.training._base import Trainer
 from keepmum.training._canonical import canonical
+from keepmum.training.objective import Objective
 
 VERSION = 1
 """Version of the training procedure; a change makes signals stored before unknown."""
+
+LATER: dict[str, Any] = {"objective": None, "patience": 0, "held_out": 0.1}
+"""Settings that were added later: at their defaults they are no part of the key, and what was stored stays known."""
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "cosine", "linear"]
@@ -48,6 +52,10 @@ class TorchTrainer(Trainer):
         one between 0 and K - 1 if they are integers.
       device: Where to train; ``"auto"`` takes a GPU where there is one.
       precision: ``"bfloat16"`` computes convolutions and products in half precision: faster on some machines.
+      objective: What is minimized instead of ``loss``: see `keepmum.training.Objective`.
+      patience: Passes without a smaller loss on held-out records after which training stops, with the best weights so
+        far; 0 never stops early and holds nobody out.
+      held_out: Share of the records that are held out for that.
 
     Raises:
       ConfigError: A setting is unknown or out of range.
@@ -67,6 +75,9 @@ class TorchTrainer(Trainer):
     classes: tuple[Any, ...] | None = None
     device: str = "auto"
     precision: Precision = "float32"
+    objective: Objective | None = None
+    patience: int = 0
+    held_out: float = 0.1
 
     def __post_init__(self) -> None:
         import_torch()
@@ -85,7 +96,8 @@ class TorchTrainer(Trainer):
         from keepmum.training._torch_data import device_named
         from keepmum.training._torch_key import key_of_build
 
-        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("build", "device")}
+        left_out = {"build", "device", *(name for name in LATER if getattr(self, name) == LATER[name])}
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         where = device_named(self.device).type
         return (
             f"torch trainer {VERSION} {key_of_build(self.build)} {canonical(settings)} on {where} "
@@ -150,6 +162,9 @@ def _check_choices(recipe: TorchTrainer) -> None:
             raise ConfigError(f"expected {name} to be one of {', '.join(get_args(choices))}, got {value!r}")
     if recipe.loss != "cross-entropy" and not callable(recipe.loss):
         raise ConfigError(f"expected loss to be cross-entropy or a function of logits and labels, got {recipe.loss!r}")
+    objective: Any = recipe.objective
+    if objective is not None and not isinstance(objective, Objective):
+        raise ConfigError(f"expected a keepmum.training.Objective or None as objective, got {recipe.objective!r}")
     if recipe.momentum and recipe.optimizer != "sgd":
         raise ConfigError(f"expected momentum with the optimizer sgd, got it with {recipe.optimizer}: leave it out")
 
@@ -163,5 +178,10 @@ def _check_numbers(recipe: TorchTrainer) -> None:
         value = getattr(recipe, name)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value < high:
             raise ConfigError(f"expected {name} to be a number from {low:g} up to {high:g}, got {value!r}")
+    if recipe.patience < 0 or recipe.patience != int(recipe.patience) or not 0 < recipe.held_out < 1:
+        raise ConfigError(
+            f"expected a patience of 0 or more passes and a share between 0 and 1, got {recipe.patience!r} and "
+            f"{recipe.held_out!r}"
+        )
     if recipe.lr == 0:
         raise ConfigError("expected a learning rate above 0, got 0")

@@ -1,0 +1,112 @@
+"""Teachers vote, noise is added, and a student learns who won."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keepmum.data import Records
+from keepmum.defenses._base import TrainingDefense
+from keepmum.defenses.training._students import StudentTrainer, digest_of, halves, several
+from keepmum.errors import ConfigError, TargetError
+from keepmum.targets._base import ScoreTarget
+from keepmum.training import Trainer
+
+
+def parts_of(records: Records, teachers: int, seed: int) -> NDArray[np.bool_]:
+    """``(teachers, n)`` disjoint parts of the records, drawn at random, as equal as can be."""
+    order = np.random.default_rng([seed, 0x70617465]).permutation(len(records))
+    masks = np.zeros((teachers, len(records)), dtype=bool)
+    masks[np.arange(len(records)) % teachers, order] = True
+    return masks
+
+
+@dataclass(frozen=True)
+class Voted(StudentTrainer):
+    """Trains teachers on disjoint parts, and a student on the noisy winner of their votes about public records."""
+
+    public: Records | None
+    teachers: int
+    noise: float
+
+    @property
+    def how(self) -> str:
+        """Number of teachers, noise and public records."""
+        return f"PATE of {self.teachers} with noise {self.noise} on {digest_of(self.public)}"
+
+    def train(self, records: Records, seed: int) -> ScoreTarget:
+        """Train teachers, then the student."""
+        public = self.public
+        if public is None:
+            mine, theirs = halves(records, 0.7, seed)
+            records, public = records.take(mine), records.take(theirs)
+        classes = np.unique(records.y)
+        votes = np.zeros((len(public), len(classes)))
+        place = {label: position for position, label in enumerate(classes.tolist())}
+        masks = parts_of(records, self.teachers, seed)
+        for teacher in several(self.inner, records, masks, seed):
+            answers = np.array([place[label] for label in teacher.classes.tolist()])[teacher.predict(public)]
+            votes[np.arange(len(public)), answers] += 1
+        rng = np.random.default_rng([seed, 0x766F7465])
+        won = (votes + rng.normal(0, self.noise, votes.shape)).argmax(axis=1)
+        if len(np.unique(won)) < 2:
+            raise TargetError("expected votes for at least two classes, got one: take fewer teachers or less noise")
+        return self.inner.train(Records(public.X, classes[won]), seed)
+
+
+@dataclass(frozen=True)
+class Pate(TrainingDefense):
+    """Private aggregation of teacher ensembles, with Gaussian noise on the votes.
+
+    Teachers are trained on disjoint parts of the records and vote about public ones; the class with the most votes
+    after noise is the label that the student is trained on. One record changes one teacher, so one vote.
+
+    Attributes:
+      teachers: At least 2. A teacher on a small part knows little: on small data accuracy is lost.
+      noise: Standard deviation of the noise on each count of votes, above 0.
+      public: Records whose labels are not looked at. Without any, three tenths of the records serve as public: these
+        are then members whose inputs, but not labels, are used, and no epsilon speaks of them.
+
+    Raises:
+      ConfigError: A number out of range.
+
+    References:
+      Papernot et al. Semi-supervised Knowledge Transfer for Deep Learning from Private Training Data. ICLR 2017,
+      arXiv:1610.05755; Papernot et al. Scalable Private Learning with PATE. ICLR 2018, arXiv:1802.08908 (GNMax).
+    """
+
+    id: ClassVar[str] = "training/pate"
+    references: ClassVar[tuple[str, ...]] = ("arXiv:1610.05755", "arXiv:1802.08908")
+
+    teachers: int = 5
+    noise: float = 1.0
+    public: Records | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.teachers < 2 or not self.noise > 0:
+            raise ConfigError(f"expected at least 2 teachers and noise above 0, got {self.teachers} and {self.noise}")
+
+    def epsilon(self, queries: int, delta: float = 1e-5) -> float:
+        """Epsilon of so many answered queries, whatever the votes are.
+
+        A record changes one teacher's vote: one count falls by 1 and another rises by 1, an L2 distance of sqrt(2). So
+        each answer is a Gaussian mechanism of noise multiplier ``noise / sqrt(2)``, and they compose.
+
+        Args:
+          queries: Public records that were voted on.
+          delta: Of the statement.
+
+        Raises:
+          MissingExtraError: dp-accounting is not installed.
+        """
+        from keepmum.accounting import gaussian_epsilon
+
+        return gaussian_epsilon(self.noise / math.sqrt(2), queries, delta)
+
+    def protect(self, trainer: Trainer) -> Trainer:
+        """Teachers and student of this recipe."""
+        return Voted(trainer, self.public, self.teachers, self.noise)
