@@ -13,7 +13,7 @@ from keepmum.stats import Estimate
 from keepmum.stats.intervals import clopper_pearson
 
 Floats = NDArray[np.float64]
-DRAWS = 400
+DRAWS = 200
 """Times that models and records are drawn anew."""
 FPRS = (0.001, 0.01, 0.05, 0.1)
 BINS = 15

@@ -1,0 +1,243 @@
+"""Sums of per-example gradients that are clipped one by one, without holding them all.
+
+A linear layer's gradient of one record is the outer product of what came in and what went back, so its norm is a
+product of two norms, and the clipped sum is one product of matrices (book-keeping). Convolutions are linear layers of
+patches. One forward and one backward pass, up to the outputs of the layers, suffice. Modules with other layers that are
+trained get their gradients from ``torch.func``, some records at a time.
+
+References:
+  Goodfellow. Efficient Per-Example Gradient Computations. arXiv:1510.01799; Bu, Wang, Zha, Karypis. Differentially
+  Private Optimization on Large Model at Small Cost. ICML 2023, arXiv:2210.00038 (book-keeping).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keepmum.errors import ConfigError
+
+CHUNK = 32
+"""Records whose gradients are held at once where they have to be."""
+SMALL = 1e-12
+
+
+def clipped_sum(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, Any], Any]) -> Any:
+    """Sum over records of gradients of the loss, each scaled to a norm of at most ``clip``.
+
+    Args:
+      module: In training mode; what it gives about a record must hang on that record alone.
+      X: ``(b, …)`` inputs.
+      y: ``(b,)`` labels.
+      clip: Largest norm, above 0.
+      loss: From ``(b, K)`` logits and labels to ``(b,)`` losses.
+
+    Returns:
+      ``(p,)`` in the order of the module's parameters that are trained.
+    """
+    import torch
+
+    if not len(X):
+        return torch.zeros(sum(p.numel() for p in trained_parameters(module)), dtype=X.dtype, device=X.device)
+    made = _by_layers(module, X, y, clip, loss)
+    return _by_chunks(module, X, y, clip, loss) if made is None else made
+
+
+def trained_parameters(module: Any) -> list[Any]:
+    """Parameters that are trained, in the module's order."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def check_module(module: Any) -> None:
+    """Refuse a module in which a record's gradient hangs on the other records.
+
+    Raises:
+      ConfigError: It has batch normalization.
+    """
+    import torch
+
+    if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in module.modules()):
+        raise ConfigError(
+            "expected a module without batch normalization, in which records change each other's answers: use "
+            "GroupNorm or LayerNorm"
+        )
+
+
+@dataclass(eq=False)
+class Seen:
+    """What one call of a layer was given and gave."""
+
+    layer: Any
+    given: Any
+    gave: Any
+
+
+def _by_layers(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, Any], Any]) -> Any | None:
+    """The sum by book-keeping; None where a trained parameter is not of a layer that this knows, or is used twice."""
+    import torch
+
+    kinds = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.Embedding, torch.nn.GroupNorm, torch.nn.LayerNorm)
+    layers = [part for part in module.modules() if type(part) in kinds and trained_parameters(part)]
+    owned = [id(p) for layer in layers for p in trained_parameters(layer)]
+    if len(set(owned)) < len(owned) or set(owned) != {id(p) for p in trained_parameters(module)}:
+        return None
+    if any(not _known(layer) for layer in layers):
+        return None
+    seen: list[Seen] = []
+    hooks = [layer.register_forward_hook(lambda part, a, out: seen.append(Seen(part, a[0], out))) for layer in layers]
+    try:
+        answer = module(X)
+        losses = loss(getattr(answer, "logits", answer), y)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if len({id(one.layer) for one in seen}) < len(seen) or len(seen) < len(layers):
+        return None
+    back = torch.autograd.grad(losses.sum(), [one.gave for one in seen])
+    with torch.no_grad():
+        parts = [_part(one, grad) for one, grad in zip(seen, back, strict=True)]
+        norms = torch.stack([squared for squared, _ in parts]).sum(dim=0).sqrt()
+        scale = (clip / (norms + SMALL)).clamp(max=1.0)
+        found: dict[int, Any] = {}
+        for one, (_, summed) in zip(seen, parts, strict=True):
+            for parameter, value in zip(trained_parameters(one.layer), summed(scale), strict=True):
+                found[id(parameter)] = value.reshape(-1)
+        return torch.cat([found[id(parameter)] for parameter in trained_parameters(module)])
+
+
+def _known(layer: Any) -> bool:
+    import torch
+
+    if isinstance(layer, torch.nn.Conv2d):
+        return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    if isinstance(layer, torch.nn.Embedding):
+        return layer.max_norm is None and not layer.scale_grad_by_freq and not layer.sparse
+    return all(parameter.requires_grad for parameter in layer.parameters())
+
+
+Part = tuple[Any, Callable[[Any], list[Any]]]
+
+
+def _part(one: Seen, back: Any) -> Part:
+    """Squared norms ``(b,)`` of a layer's gradients, and their sum for given scales."""
+    import torch
+
+    layer = one.layer
+    if isinstance(layer, torch.nn.Linear):
+        return _linear(one.given, back, layer)
+    if isinstance(layer, torch.nn.Conv2d):
+        return _convolution(one.given, back, layer)
+    if isinstance(layer, torch.nn.Embedding):
+        return _embedding(one.given, back, layer)
+    return _norm_layer(one, back)
+
+
+def _linear(given: Any, back: Any, layer: Any) -> Part:
+    import torch
+
+    a, g = given.reshape(len(given), -1, given.shape[-1]), back.reshape(len(back), -1, back.shape[-1])
+    wanted = [layer.weight.requires_grad, layer.bias is not None and layer.bias.requires_grad]
+    rows = a.shape[1]
+    squared = torch.zeros(len(a), dtype=g.dtype, device=g.device)
+    each: Any = None
+    if wanted[0] and rows == 1:
+        squared = squared + a.square().sum(dim=(1, 2)) * g.square().sum(dim=(1, 2))
+    elif wanted[0] and rows * rows * (a.shape[2] + g.shape[2]) < rows * a.shape[2] * g.shape[2]:
+        squared = squared + ((a @ a.transpose(1, 2)) * (g @ g.transpose(1, 2))).sum(dim=(1, 2))
+    elif wanted[0]:
+        each = g.transpose(1, 2) @ a
+        squared = squared + each.square().sum(dim=(1, 2))
+    if wanted[1]:
+        squared = squared + g.sum(dim=1).square().sum(dim=1)
+
+    def summed(scale: Any) -> list[Any]:
+        scaled = g * scale[:, None, None]
+        made = []
+        if wanted[0] and each is not None:
+            made.append((each * scale[:, None, None]).sum(dim=0))
+        elif wanted[0]:
+            made.append(scaled.flatten(0, 1).T @ a.flatten(0, 1))
+        if wanted[1]:
+            made.append(scaled.sum(dim=(0, 1)))
+        return made
+
+    return squared, summed
+
+
+def _convolution(given: Any, back: Any, layer: Any) -> Part:
+    """A convolution is linear in patches."""
+    import torch
+
+    patches = torch.nn.functional.unfold(
+        given, layer.kernel_size, dilation=layer.dilation, padding=layer.padding, stride=layer.stride
+    )
+    squared, summed = _linear(patches.transpose(1, 2), back.flatten(2).transpose(1, 2), layer)
+    return squared, summed
+
+
+def _embedding(given: Any, back: Any, layer: Any) -> Part:
+    """Equal tokens of a record add up before the norm is taken."""
+    import torch
+
+    tokens, g = given.reshape(len(given), -1), back.reshape(len(back), -1, back.shape[-1])
+    same = (tokens[:, :, None] == tokens[:, None, :]).to(g.dtype)
+    if layer.padding_idx is not None:
+        g = g * (tokens != layer.padding_idx)[:, :, None]
+    squared = ((g @ g.transpose(1, 2)) * same).sum(dim=(1, 2))
+
+    def summed(scale: Any) -> list[Any]:
+        made = torch.zeros_like(layer.weight)
+        made.index_add_(0, tokens.reshape(-1), (g * scale[:, None, None]).flatten(0, 1))
+        return [made]
+
+    return squared, summed
+
+
+def _norm_layer(one: Seen, back: Any) -> Part:
+    """Scale and shift of a layer that normalizes each record by itself."""
+    import torch
+
+    layer, given = one.layer, one.given
+    if isinstance(layer, torch.nn.GroupNorm):
+        plain = torch.nn.functional.group_norm(given, layer.num_groups, eps=layer.eps)
+        axes = tuple(range(2, given.ndim))
+        by_weight = (back * plain).sum(dim=axes) if axes else back * plain
+        by_bias = back.sum(dim=axes) if axes else back
+    else:
+        plain = torch.nn.functional.layer_norm(given, layer.normalized_shape, eps=layer.eps)
+        axes = tuple(range(1, given.ndim - len(layer.normalized_shape)))
+        by_weight = (back * plain).sum(dim=axes) if axes else back * plain
+        by_bias = back.sum(dim=axes) if axes else back
+    parts = [by_weight.flatten(1)] + ([by_bias.flatten(1)] if layer.bias is not None else [])
+    squared = torch.stack([part.square().sum(dim=1) for part in parts]).sum(dim=0)
+    return squared, lambda scale: [(part * scale[:, None]).sum(dim=0) for part in parts]
+
+
+def _by_chunks(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, Any], Any]) -> Any:
+    """The sum from gradients of some records at a time, by ``torch.func``."""
+    import torch
+
+    total = torch.zeros(sum(p.numel() for p in trained_parameters(module)), dtype=X.dtype, device=X.device)
+    for start in range(0, len(X), CHUNK):
+        flat = per_example(module, X[start : start + CHUNK], y[start : start + CHUNK], loss)
+        scale = (clip / (flat.norm(dim=1) + SMALL)).clamp(max=1.0)
+        total += scale @ flat
+    return total
+
+
+def per_example(module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) -> Any:
+    """Gradients of each record, ``(b, p)``."""
+    import torch
+    from torch.func import functional_call, grad, vmap
+
+    trained = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+    fixed = {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
+    fixed |= {name: b.detach() for name, b in module.named_buffers()}
+
+    def of(parameters: Any, x: Any, label: Any) -> Any:
+        answer = functional_call(module, {**parameters, **fixed}, (x.unsqueeze(0),))
+        return loss(getattr(answer, "logits", answer), label.unsqueeze(0)).sum()
+
+    found = vmap(grad(of), in_dims=(None, 0, 0), randomness="different")(trained, X, y)
+    return torch.cat([found[name].flatten(1) for name in trained], dim=1)

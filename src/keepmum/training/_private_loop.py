@@ -1,0 +1,77 @@
+"""The loop of DP-SGD."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keepmum.errors import ConfigError
+from keepmum.targets._tensors import FAILURES, import_torch
+from keepmum.training._torch_data import Pool, Seeds, draw_from, quiet, untrainable
+from keepmum.training._torch_loop import check_finite, lr_at, optimizer_of
+
+if TYPE_CHECKING:
+    from keepmum.training.private import PrivateTrainer, Watch
+
+
+def losses(logits: Any, y: Any) -> Any:
+    """Cross-entropy of each record, ``(b,)``; the logistic loss for a module with one output."""
+    torch = import_torch()
+    if logits.ndim == 1 or logits.shape[1] == 1:
+        return torch.nn.functional.binary_cross_entropy_with_logits(
+            logits.reshape(-1), y.to(logits.dtype), reduction="none"
+        )
+    return torch.nn.functional.cross_entropy(logits, y, reduction="none")
+
+
+def train_private(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch: Watch | None) -> None:
+    """Train a module in place.
+
+    Raises:
+      ConfigError: Records change each other's answers in it.
+      TargetError: It cannot be trained on these records, or what is learned is not finite.
+    """
+    from keepmum.training._private_gradients import check_module
+
+    check_module(module)
+    if recipe.inner.augment is not None:
+        raise ConfigError("expected a recipe without augmentation for private training, got one with")
+    try:
+        with quiet(pool.X.device):
+            _train(recipe, module, pool, seeds, watch)
+    except FAILURES as err:
+        raise untrainable(err, len(pool.y)) from err
+    check_finite(module)
+
+
+def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch: Watch | None) -> None:
+    from keepmum.training._private_gradients import trained_parameters
+    from keepmum.training.private import Step
+
+    torch = import_torch()
+    n, device, mechanism = len(pool.y), pool.X.device, recipe.mechanism
+    rate, steps, sd = recipe.rate(n), recipe.steps(n), recipe.noise_for(n) * recipe.clip
+    parameters = trained_parameters(module)
+    size = sum(p.numel() for p in parameters)
+    optimizer = optimizer_of(recipe.inner, parameters)
+    rows_of, noise_of = np.random.default_rng(seeds.order), torch.Generator().manual_seed(seeds.noise)
+    draw_from(seeds.augment, device)
+    module.train()
+    for number in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr_at(recipe.inner, int(number * rate))
+        rows = mechanism.sample(n, rate, rows_of)
+        X, y = pool.batch(torch.as_tensor(rows, device=device))
+        clipped = mechanism.clipped_sum(module, X, y, recipe.clip)
+        noise = mechanism.noise(size, sd, noise_of).to(device=device, dtype=clipped.dtype)
+        released = clipped + noise
+        normalizer = mechanism.normalizer(rate * n, len(rows))
+        if watch is not None:
+            watch(Step(number, rows, clipped, released, normalizer, sd, recipe.clip, rate))
+        start = 0
+        for parameter in parameters:
+            stop = start + parameter.numel()
+            parameter.grad = (released[start:stop] / normalizer).reshape(parameter.shape)
+            start = stop
+        optimizer.step()
