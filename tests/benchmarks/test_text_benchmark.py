@@ -65,16 +65,22 @@ def played(scripts):
     for model in (text_zoo.memorizer(secrets), text_zoo.ignorant()):
         world = scripts.models.World(model, secrets, "")
         attacks = (Exposure(others=15), Greedy(), NPDiscoverable(), Sampled(samples=2))
-        made.append((world, *scripts.canaries.played(world, attacks)))
+        found, seconds = scripts.canaries.played(world, attacks)
+        made.append((world, {**found, "np 1000": found["np"]}, seconds))
     return made
 
 
 def test_a_model_that_knows_its_canaries_reaches_the_bars_and_another_misses_them(scripts, played):
     (knows, found, _), (blind, nothing, _) = played
-    good, bad = scripts.canaries.bars(found, knows, 1.0), scripts.canaries.bars(nothing, blind, 31.0)
+    some, none = ({"(100, 0.5)": share, "sampling": share} for share in (0.1, 0.0))
+    good, bad = scripts.canaries.bars(found, knows, 1.0, some), scripts.canaries.bars(nothing, blind, 31.0, none)
     for name in ("pins_read_64_times_of_rank_1", "single_insertion_auc", "exact_exposure_of_30_pins_cpu_s"):
         assert good[f"canaries_{name}"]["ok"], name
-    for name in ("pins_read_64_times_of_rank_1", "16_times_sampled_above_greedy", "exact_exposure_of_30_pins_cpu_s"):
+    for name in (
+        "pins_read_64_times_of_rank_1",
+        "16_times_missed_by_greedy_found_by_np",
+        "exact_exposure_of_30_pins_cpu_s",
+    ):
         assert not bad[f"canaries_{name}"]["ok"], name
     assert not good["canaries_single_insertion_pairs"]["ok"], "four pairs are no pooled figure"
     assert good.keys() == bad.keys()
@@ -83,7 +89,14 @@ def test_a_model_that_knows_its_canaries_reaches_the_bars_and_another_misses_the
 def test_rows_go_up_and_end_with_the_twins(scripts, played):
     rows = scripts.canaries.rows(played[0][1])
     assert [row[0] for row in rows] == ["1 ×", "16 ×", "64 ×", "never"]
-    assert all(len(row) == 6 for row in rows)
+    assert all(len(row) == 7 for row in rows)
+
+
+def test_what_greedy_misses(scripts, played):
+    (knows, *_), (blind, *_) = played
+    attacks = (Greedy(), NPDiscoverable(), Sampled(samples=2))
+    for world in (knows, blind):
+        assert scripts.canaries.missed_by_greedy(world, attacks) == {"(100, 0.5)": 0.0, "sampling": 0.0}
 
 
 def averaged(scripts, first: float, last: float) -> Finding:

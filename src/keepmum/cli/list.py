@@ -31,6 +31,8 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "peft": "peft",
         "remote": "httpx",
         "presidio": "presidio_analyzer",
+        "dp": "dp_accounting",
+        "tune": "optuna",
     }
 )
 """Extras, and the module that each brings."""

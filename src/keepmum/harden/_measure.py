@@ -133,16 +133,21 @@ def _name(fpr: float) -> str:
     return f"tpr_at_fpr_{fpr:g}"
 
 
-def measure(said: Said, people: int, lots: Lots) -> Mapping[str, Drawn]:
+def measure(said: Said, groups: Mapping[str, NDArray[np.intp]], lots: Lots) -> Mapping[str, Drawn]:
     """All numbers of one fleet: leakage of people and canaries, by scores and by labels; accuracy and calibration.
 
     A rate is left out where half of the records cannot resolve it: nothing below 1/n is claimed.
+
+    Args:
+      said: What the models said.
+      groups: Places of the ``population``, which comes first among the records, and of kinds of canaries.
+      lots: What is drawn.
     """
     found: dict[str, Drawn] = {}
-    sides = {"population": slice(0, people), "canary": slice(people, None)}
+    people = len(groups["population"])
     for how, signal in (("", said.margin), ("label_only_", said.votes)):
         scores = lira(signal, said.trained_on)
-        for who, part in sides.items():
+        for who, part in groups.items():
             played = [
                 rates(own[part], mask[part], lots.people[:, part])
                 for own, mask in zip(scores, said.trained_on, strict=True)

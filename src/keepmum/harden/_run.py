@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.data import Split
 from keepmum.defenses import Defense, OutputDefense, defended, parse
-from keepmum.errors import ConfigError, KeepmumError, NotApplicableError
-from keepmum.harden._answers import ASKED, said_of, signal
+from keepmum.errors import ConfigError, KeepmumError
+from keepmum.harden._answers import ASKED, Said, said_of, signal
 from keepmum.harden._defaults import default_defenses
 from keepmum.harden._measure import FEWEST, Drawn, Lots, measure
 from keepmum.harden._verdict import LEAKS, Verdict, judge, leaking, rate_of, sentence
@@ -40,7 +42,9 @@ class Hardening:
     seconds: float | None
     progress: Progress
     began: float = field(default_factory=time.monotonic)
+    _plain: dict[bool, dict[str, Drawn]] = field(default_factory=dict)
 
+    @cached_property
     def lots(self) -> Lots:
         """What is drawn for every row alike."""
         return Lots.of(self.models, self.world.people, len(self.world.canaries), self.seed)
@@ -48,17 +52,23 @@ class Hardening:
     def recipe(self, defenses: tuple[Defense, ...]) -> Trainer:
         """The recipe behind defenses, canaries made to fit them."""
         made = defended(self.trainer, *defenses)
-        if any(getattr(each, "canaries", "") == "duplicated" for each in defenses):
-            return Duplicated(made, self.world.canaries)
-        return made
+        return Duplicated(made, self.groups(True)["twice"]) if twice(defenses) else made
+
+    def groups(self, duplicated: bool) -> dict[str, NDArray[np.intp]]:
+        """People and canaries; where some stand twice, these are the later half."""
+        people, canaries = np.arange(self.world.people), self.world.canaries
+        if not duplicated:
+            return {"population": people, "canary": canaries}
+        half = len(canaries) // 2
+        return {"population": people, "canary": canaries[:half], "twice": canaries[half:]}
 
     def kept(self, defenses: tuple[Defense, ...]) -> Signal:
         """What is kept of each model; noisy answers are asked for several times, and averaged."""
         noisy = any(isinstance(each, OutputDefense) and not each.repeatable for each in defenses)
         return signal(ASKED if noisy else 1, self.seed)
 
-    def drawn(self, defenses: tuple[Defense, ...], lots: Lots, told: Callable[[int], None]) -> dict[str, Drawn]:
-        """Everything that is measured of one fleet.
+    def said(self, defenses: tuple[Defense, ...], told: Callable[[int], None]) -> Said:
+        """What the models of a row say.
 
         Raises:
           NotApplicableError: A defense makes no sense for this recipe.
@@ -68,7 +78,14 @@ class Hardening:
         shadows = self.store.collect(
             recipe, self.world.records, self.models, self.seed, lambda done, _: told(done), kept
         )
-        return dict(measure(said_of(shadows), self.world.people, lots))
+        return said_of(shadows)
+
+    def plain(self, duplicated: bool) -> dict[str, Drawn]:
+        """Everything that is measured without a defense, of the same people and canaries."""
+        if duplicated not in self._plain:
+            said = self.said((), lambda done: None)
+            self._plain[duplicated] = dict(measure(said, self.groups(duplicated), self.lots))
+        return self._plain[duplicated]
 
     def time_of(self, defenses: tuple[Defense, ...]) -> float:
         """Seconds that one model took."""
@@ -149,65 +166,54 @@ def named(defenses: Sequence[Defense]) -> str:
     return " + ".join(each.name for each in defenses) or "none"
 
 
+def twice(defenses: Sequence[Defense]) -> bool:
+    """Whether canaries that stand twice show what these defenses do not protect."""
+    return any(getattr(each, "canaries", "") == "duplicated" for each in defenses)
+
+
 def _frontier(run: Hardening, chosen: list[tuple[Defense, ...]], attacks: Sequence[str]) -> Frontier:
     total = run.models * (1 + len(chosen))
-    lots = run.lots()
-    undefended = run.drawn((), lots, lambda done: run.progress(done, total, "training without a defense"))
+    run.said((), lambda done: run.progress(done, total, "training without a defense"))
     first = time.monotonic() - run.began
-    plain = {name: each.estimate() for name, each in undefended.items()}
-    rows = [_row(run, (), undefended, undefended, attacks)]
-    notes = _notes(run, plain)
+    rows = [_row(run, (), run.plain(False), attacks)]
+    notes = _notes(run, rows[0].metrics)
     for place, defenses in enumerate(chosen, start=1):
-        rows.append(_one(run, defenses, (place, total), (undefended, lots, first), attacks))
+        rows.append(_one(run, defenses, place * run.models, (total, first), attacks))
     run.progress(total, total, "done")
     return Frontier(tuple(rows), run.world.people, len(run.world.canaries), run.models, run.seed, notes)
 
 
 def _one(
-    run: Hardening,
-    defenses: tuple[Defense, ...],
-    place: tuple[int, int],
-    held: tuple[dict[str, Drawn], Lots, float],
-    attacks: Sequence[str],
+    run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tuple[int, float], attacks: Sequence[str]
 ) -> Row:
     """The row of a defense, or why there is none."""
-    undefended, lots, first = held
-    number, total = place
+    total, first = sizes
     name = named(defenses)
     if run.seconds is not None and time.monotonic() - run.began + first > run.seconds:
         return Row(name, Verdict.NOT_RUN, reason=f"the budget of {run.seconds:g} s was spent", defenses=defenses)
-
-    def told(done: int) -> None:
-        run.progress(run.models * number + done, total, f"training with {name}")
-
     try:
-        drawn = run.drawn(defenses, lots, told)
-        return _row(run, defenses, drawn, undefended, attacks)
-    except (NotApplicableError, KeepmumError) as err:
+        said = run.said(defenses, lambda done: run.progress(before + done, total, f"training with {name}"))
+        return _row(run, defenses, dict(measure(said, run.groups(twice(defenses)), run.lots)), attacks)
+    except KeepmumError as err:
         return Row(name, Verdict.NOT_RUN, reason=str(err), defenses=defenses)
 
 
-def _row(
-    run: Hardening,
-    defenses: tuple[Defense, ...],
-    drawn: dict[str, Drawn],
-    undefended: dict[str, Drawn],
-    attacks: Sequence[str],
-) -> Row:
+def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn], attacks: Sequence[str]) -> Row:
+    from keepmum.harden._invert import success
+
+    undefended = run.plain(twice(defenses))
     metrics = {name: each.estimate() for name, each in drawn.items()}
-    plain = {name: each.estimate() for name, each in undefended.items()}
+    before = {name: each.estimate() for name, each in undefended.items()}
     gaps = {name: each.beyond(undefended[name]) for name, each in drawn.items() if name in undefended}
-    rates = [rate for leak in LEAKS if (rate := rate_of(plain, leak)) is not None]
-    verdict, ways = judge(plain, {name: gaps[name] for name in rates if name in gaps})
+    rates = [rate for leak in LEAKS if (rate := rate_of(before, leak)) is not None]
+    verdict, ways = judge(before, {name: gaps[name] for name in rates if name in gaps})
     if not defenses:
         verdict = Verdict.UNDEFENDED
     mine, theirs = run.time_of(defenses), run.time_of(())
-    from keepmum.harden._invert import success
-
     return Row(
         name=named(defenses),
         verdict=verdict,
-        sentence=sentence(verdict, ways, metrics, gaps["accuracy"]),
+        sentence=sentence(verdict, ways, gaps["accuracy"]),
         metrics=metrics,
         differences=gaps if defenses else {},
         models=run.models,

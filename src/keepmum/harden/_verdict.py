@@ -16,6 +16,8 @@ LEAKS = {
     "canary": "of canaries, by scores",
     "population_label_only": "of people, by labels",
     "canary_label_only": "of canaries, by labels",
+    "twice": "of canaries that stand twice, by scores",
+    "twice_label_only": "of canaries that stand twice, by labels",
 }
 """The leaks that a verdict looks at."""
 
@@ -71,7 +73,7 @@ def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> t
     return Verdict.NOTHING, ways
 
 
-def sentence(verdict: Verdict, ways: Mapping[str, int], metrics: Mapping[str, Estimate], price: Estimate) -> str:
+def sentence(verdict: Verdict, ways: Mapping[str, int], price: Estimate) -> str:
     """The verdict for a reader, with the price in accuracy."""
     up, down = ([_named(name) for name, way in ways.items() if way == sign] for sign in (1, -1))
     same = [_named(name) for name, way in ways.items() if way == 0]

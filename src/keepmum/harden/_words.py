@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from keepmum.harden._verdict import LEAKS, rate_of
+from keepmum.harden._verdict import rate_of
 
 if TYPE_CHECKING:
     from keepmum.harden.frontier import Frontier, Row
@@ -39,9 +39,9 @@ def heads(frontier: Frontier) -> list[str]:
 def cells(row: Row) -> list[str]:
     """Accuracy, calibration error, leaks, cost and bits of a row, with intervals."""
     if not row.metrics:
-        return ["–"] * (4 + len(LEAKS))
+        return ["–"] * (4 + len(SHORT))
     shown = [interval(row.metrics["accuracy"]), interval(row.metrics["calibration_error"])]
-    for leak in LEAKS:
+    for leak in SHORT:
         rate = rate_of(row.metrics, leak)
         shown.append(interval(row.metrics[rate]) if rate else "–")
     cost = "–" if math.isnan(row.cost) else f"{row.cost:.1f}"

@@ -33,7 +33,8 @@ def as_array(records: Records) -> NDArray[Any]:
     """
     X = records.X
     if isinstance(X, np.ndarray):
-        return _numbers(X, "records") if X.dtype.kind not in "biuf" else X
+        # mirrored images have steps backwards, which torch does not take
+        return _numbers(X, "records") if X.dtype.kind not in "biuf" else np.ascontiguousarray(X)
     if hasattr(X, "tocsr"):
         return np.asarray(X.toarray())
     return np.column_stack([_numbers(records.column(name), f"the column {name!r}") for name in records.columns])

@@ -4,15 +4,21 @@ from keepmum.training._base import Trainer, as_trainer
 from keepmum.training.engines import engine
 from keepmum.training.function import FunctionTrainer
 from keepmum.training.objective import Moment, Objective
+from keepmum.training.private import Mechanism, PrivateTrainer, Step
 from keepmum.training.sklearn import SklearnTrainer
+from keepmum.training.statement import Statement
 from keepmum.training.text import TextRecipe, train_causal, train_masked, train_tokenizer
 from keepmum.training.torch import TorchTrainer
 
 __all__ = [
     "FunctionTrainer",
+    "Mechanism",
     "Moment",
     "Objective",
+    "PrivateTrainer",
     "SklearnTrainer",
+    "Statement",
+    "Step",
     "TextRecipe",
     "TorchTrainer",
     "Trainer",
