@@ -5,8 +5,22 @@ from keepmum.audit import audit
 from keepmum.audit_text import audit_text
 from keepmum.data import Records, Split
 from keepmum.findings import Finding, Outcome
+from keepmum.harden import Frontier, harden
 from keepmum.report import Report
 from keepmum.targets.files import load
 from keepmum.texts import Secret, Secrets
 
-__all__ = ["Finding", "Outcome", "Records", "Report", "Secret", "Secrets", "Split", "audit", "audit_text", "load"]
+__all__ = [
+    "Finding",
+    "Frontier",
+    "Outcome",
+    "Records",
+    "Report",
+    "Secret",
+    "Secrets",
+    "Split",
+    "audit",
+    "audit_text",
+    "harden",
+    "load",
+]

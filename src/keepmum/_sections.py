@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from keepmum._values import Ends, Sides, Switch
+from keepmum._values import Ends, Sides, Switch, Texts
 from keepmum.choices import PriorName
 
 
@@ -84,4 +84,27 @@ class TextSettings(Section):
     )
     reveal: Switch = Field(
         default=False, description="Write what came out in full into the closed folder; all else tells it masked."
+    )
+
+
+class HardenSettings(Section):
+    """Which defenses are held against each other."""
+
+    defenses: Annotated[Texts, Parameter(name="--defense", show_default=False)] = Field(
+        default=(),
+        description="Defense with its settings, such as training/l2:strength=0.01; a + joins some that act together; "
+        "may be repeated. Those that suit the recipe unless said.",
+    )
+    models: int = Field(default=16, ge=6, description="Models trained for each defense, an even number.")
+    canaries: int | None = Field(
+        default=None, ge=2, description="Records that get a wrong label; at most 300 and 15 % unless said."
+    )
+    inversion: Annotated[Texts, Parameter(name="--inversion", show_default=False)] = Field(
+        default=(), description="Inversion attack to play against one model behind each defense."
+    )
+    recipe: str | None = Field(
+        default=None, description="Your function that returns a trainer, as package.module:function, instead of MODEL."
+    )
+    out: Annotated[Path | None, Parameter(name="--out")] = Field(
+        default=None, description="Folder of the run; .keepmum/harden unless said."
     )

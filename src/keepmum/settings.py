@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, ValidationError
 
+from keepmum._sections import HardenSettings as HardenSettings
 from keepmum._sections import ImageSettings as ImageSettings
 from keepmum._sections import Section
 from keepmum._sections import TextSettings as TextSettings
@@ -155,6 +156,7 @@ class Settings(Section):
     attribute: AttributeSettings = AttributeSettings()
     images: ImageSettings = ImageSettings()
     text: TextSettings = TextSettings()
+    harden: HardenSettings = HardenSettings()
     policy: PolicySettings = PolicySettings()
 
 
@@ -164,6 +166,7 @@ FLAGS: Mapping[str, str] = {
     **{f"images.{key}": f"--image-{key}" for key in ("prior", "components", "classes", "queries")},
     "text.field": "--text-field",
     "text.served": "--served-model",
+    "harden.defenses": "--defense",
 }
 """Fields whose flag is not their name; with their section where another has a field of that name."""
 
@@ -180,6 +183,7 @@ PATHS = frozenset(
         ("audit", "shadow_store"),
         ("text", "secrets"),
         ("text", "reference"),
+        ("harden", "out"),
     }
 )
 """Fields that are relative to the project file when they come from it."""

@@ -10,6 +10,7 @@ import pytest
 
 from keepmum.attacks import attack_classes
 from keepmum.cli._app import VERBS
+from keepmum.defenses import defense_classes
 from keepmum.policy import METRICS, POLICIES
 
 
@@ -144,14 +145,15 @@ def test_check_a_folder(keepmum, files: Path) -> None:
     assert {Path(row["file"]).name for row in said if row["severity"] == "stop"} == {"model.pkl"}
 
 
-@pytest.mark.parametrize("what", ["attacks", "policies", "extras"])
+@pytest.mark.parametrize("what", ["attacks", "defenses", "policies", "extras"])
 def test_list(keepmum, what: str) -> None:
     known = {
         "attacks": {cls.id for cls in attack_classes()},
+        "defenses": {cls.id for cls in defense_classes()},
         "policies": set(POLICIES),
         "extras": {
             *("onnx", "xgboost", "lightgbm", "torch", "parquet", "polars", "dask", "ray", "images", "orl"),
-            *("text", "gguf", "peft", "remote", "presidio"),
+            *("text", "gguf", "peft", "remote", "presidio", "dp", "tune"),
         },
     }[what]
     code, out, _ = keepmum("list", what, "--json", "-q")

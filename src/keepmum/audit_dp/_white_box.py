@@ -40,7 +40,8 @@ class WithCanaries(Mechanism):
         self.clean = self.inner.clipped_sum(module, X, y, clip)
         if self.clean.numel() < len(self.included):
             raise ConfigError(
-                f"expected no more canaries than parameters, got {len(self.included)} for {self.clean.numel()}: take fewer"
+                f"expected no more canaries than parameters, got {len(self.included)} for {self.clean.numel()}: take "
+                "fewer"
             )
         whole = self.clean.clone()
         drawn = np.flatnonzero(self.included & (self.rng.random(len(self.included)) < self.rate))

@@ -20,10 +20,11 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "gate": "Hold an audit against a policy: pass (0), fail (1), inconclusive (3).",
         "report": "Write a finished audit in other formats, or show it.",
         "compare": "Tell what changed between two audits.",
+        "harden": "Hold defenses against each other: which one works for a recipe.",
         "canary": "Make canaries, mix them into training data, and audit a model for them.",
         "check": "Look at model files without loading them.",
         "cache": "List or take away what shadow models said.",
-        "list": "List attacks, policies, runs or extras.",
+        "list": "List attacks, defenses, policies, runs or extras.",
         "explain": "Explain an attack, an outcome, a metric or a policy.",
         "doctor": "Test whether this installation can measure.",
     }

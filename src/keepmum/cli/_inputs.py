@@ -99,6 +99,19 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
     return Case(model, members, nonmembers, population, source, _options(settings))
 
 
+def read_sides(settings: Settings) -> tuple[Records, Records]:
+    """Members and non-members alone, where a recipe stands in for the model.
+
+    Raises:
+      UsageError: Something is missing, or a file cannot be used.
+    """
+    from keepmum.tables import read_records
+
+    files = _files(settings, None, model=False)
+    label = _label(settings, files)
+    return read_records(files["members"], label), read_records(files["nonmembers"], label)
+
+
 def _label(settings: Settings, files: dict[str, Path]) -> str:
     """The column of the label; files of arrays have a name for it."""
     sides = [files[side].suffix.lower() for side in ("members", "nonmembers")]
@@ -121,14 +134,14 @@ def _labels(settings: Settings, members: Records) -> list[Any] | None:
     return list(given)
 
 
-def _files(settings: Settings, scores: tuple[Path, Path] | None) -> dict[str, Path]:
+def _files(settings: Settings, scores: tuple[Path, Path] | None, model: bool = True) -> dict[str, Path]:
     """Every file that will be read, by role; all must be there before any is read."""
     if scores is not None:
         files = {"members": scores[0], "nonmembers": scores[1]}
     else:
         data = settings.data
         files = {
-            "model": _needed(settings.target.model, "a MODEL file", "model in [target]"),
+            **({"model": _needed(settings.target.model, "a MODEL file", "model in [target]")} if model else {}),
             "members": _needed(data.members, "--members FILE", "members in [data]"),
             "nonmembers": _needed(data.nonmembers, "--nonmembers FILE", "nonmembers in [data]"),
         }

@@ -39,12 +39,12 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
 
 
 def list_(
-    what: Annotated[Literal["attacks", "policies", "runs", "extras"], Parameter(help="What to list.")],
+    what: Annotated[Literal["attacks", "defenses", "policies", "runs", "extras"], Parameter(help="What to list.")],
     /,
     *,
     common: Options = DEFAULTS,
 ) -> int:
-    """List attacks, policies, runs or extras."""
+    """List attacks, defenses, policies, runs or extras."""
     from rich.table import Table
     from rich.text import Text
 
@@ -84,6 +84,13 @@ def attacks() -> list[Row]:
     ]
 
 
+def defenses() -> list[Row]:
+    """Every defense with what it is."""
+    from keepmum.defenses import defense_classes
+
+    return [{"id": cls.id, "summary": summary(cls), "references": list(cls.references)} for cls in defense_classes()]
+
+
 def policies() -> list[Row]:
     """Every policy with its limits."""
     from keepmum.policy import POLICIES
@@ -115,5 +122,5 @@ def extras() -> list[Row]:
 
 
 LISTS: Mapping[str, Callable[[], list[Row]]] = MappingProxyType(
-    {"attacks": attacks, "policies": policies, "runs": runs, "extras": extras}
+    {"attacks": attacks, "defenses": defenses, "policies": policies, "runs": runs, "extras": extras}
 )

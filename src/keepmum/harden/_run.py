@@ -18,7 +18,7 @@ from keepmum.errors import ConfigError, KeepmumError
 from keepmum.harden._answers import ASKED, Said, said_of, signal
 from keepmum.harden._defaults import default_defenses
 from keepmum.harden._measure import FEWEST, Drawn, Lots, measure
-from keepmum.harden._verdict import LEAKS, Verdict, judge, leaking, rate_of, sentence
+from keepmum.harden._verdict import Verdict, judge, leaking, sentence
 from keepmum.harden._world import Duplicated, World, world_of
 from keepmum.harden.frontier import Frontier, Row
 from keepmum.shadows import ShadowStore
@@ -153,11 +153,11 @@ def combinations(
     items = default_defenses(trainer) if wanted is None else list(wanted)
     made: list[tuple[Defense, ...]] = []
     for item in [*items, "output/label-only"]:
-        each = parse(item) if isinstance(item, str) else (item,) if isinstance(item, Defense) else tuple(item)
+        each = parse(item) if isinstance(item, str) else item if isinstance(item, (tuple, list)) else (item,)
         if not all(isinstance(one, Defense) for one in each):
             raise ConfigError(f"expected defenses, their ids, or sequences of defenses, got {item!r}")
-        if each and each not in made:
-            made.append(each)
+        if each and tuple(each) not in made:
+            made.append(tuple(each))
     return made
 
 
@@ -205,8 +205,7 @@ def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn],
     metrics = {name: each.estimate() for name, each in drawn.items()}
     before = {name: each.estimate() for name, each in undefended.items()}
     gaps = {name: each.beyond(undefended[name]) for name, each in drawn.items() if name in undefended}
-    rates = [rate for leak in LEAKS if (rate := rate_of(before, leak)) is not None]
-    verdict, ways = judge(before, {name: gaps[name] for name in rates if name in gaps})
+    verdict, ways = judge(before, gaps)
     if not defenses:
         verdict = Verdict.UNDEFENDED
     mine, theirs = run.time_of(defenses), run.time_of(())

@@ -40,15 +40,38 @@ def rate_of(metrics: Mapping[str, object], leak: str) -> str | None:
     return next((name for name in names if name in metrics), None)
 
 
+def chance(name: str) -> float:
+    """What guessing reaches in a metric: the rate of false alarms, or half of all pairs."""
+    return 0.5 if name.endswith("_auc") else float(name.rsplit("_", 1)[1])
+
+
+def judged_by(metrics: Mapping[str, Estimate]) -> list[str]:
+    """For each leak, the metric that it is judged by: the rate, or the AUC where only that is above chance.
+
+    Where many records get equal scores, as trees give them, no few can be accused alone, and the rate at few false
+    alarms says nothing.
+    """
+    found = []
+    for leak in LEAKS:
+        rate, area = rate_of(metrics, leak), f"{leak}_auc"
+        if rate is not None and metrics[rate].low > chance(rate):
+            found.append(rate)
+        elif area in metrics and metrics[area].low > chance(area):
+            found.append(area)
+        elif rate is not None:
+            found.append(rate)
+    return found
+
+
 def leaking(metrics: Mapping[str, Estimate]) -> list[str]:
-    """Rates of the undefended model that are above chance for certain."""
-    names = [name for leak in LEAKS if (name := rate_of(metrics, leak)) is not None]
-    return [name for name in names if metrics[name].low > float(name.rsplit("_", 1)[1])]
+    """Metrics of the undefended model that are above chance for certain."""
+    return [name for name in judged_by(metrics) if metrics[name].low > chance(name)]
 
 
-def changed(before: Estimate, gap: Estimate) -> int:
+def changed(name: str, before: Estimate, gap: Estimate) -> int:
     """1 for a leak that rose for certain and by enough, -1 for one that fell so, else 0."""
-    if abs(gap.value) < max(LEAST, MATERIAL * before.value):
+    above = before.value - (0.5 if name.endswith("_auc") else 0.0)
+    if abs(gap.value) < max(LEAST, MATERIAL * above):
         return 0
     return 1 if gap.low > 0 else -1 if gap.high < 0 else 0
 
@@ -60,7 +83,7 @@ def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> t
     to whoever sees scores and to whoever sees labels. *Masking only* if what people leak by scores fell and something
     else that leaks did not: the average looks better, the attacker who looks elsewhere sees what there was to see.
     """
-    ways = {name: changed(undefended[name], gaps[name]) for name in gaps if name in undefended}
+    ways = {name: changed(name, undefended[name], gaps[name]) for name in judged_by(undefended) if name in gaps}
     there = [name for name in leaking(undefended) if name in ways]
     if any(way > 0 for way in ways.values()):
         return Verdict.BACKFIRED, ways
@@ -68,7 +91,7 @@ def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> t
         return Verdict.UNDECIDED, ways
     if all(ways[name] < 0 for name in there):
         return Verdict.WORKS, ways
-    if ways.get(rate_of(undefended, "population") or "", 0) < 0:
+    if any(way < 0 for name, way in ways.items() if _leak_of(name) == "population"):
         return Verdict.MASKING, ways
     return Verdict.NOTHING, ways
 
@@ -93,7 +116,11 @@ def sentence(verdict: Verdict, ways: Mapping[str, int], price: Estimate) -> str:
 
 
 def _named(rate: str) -> str:
-    return LEAKS[rate.split("_tpr_at_", 1)[0]]
+    return LEAKS[_leak_of(rate)]
+
+
+def _leak_of(name: str) -> str:
+    return name.split("_tpr_at_", 1)[0].removesuffix("_auc")
 
 
 def _listed(parts: list[str]) -> str:

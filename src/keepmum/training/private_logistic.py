@@ -26,7 +26,7 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
       delta: Of the guarantee.
       bounds: ``(low, high)`` of all columns, or two arrays of one number a column. None takes the records' own extremes
         **and warns**: the guarantee then does not cover them.
-      steps: Gradient steps.
+      iterations: Gradient steps.
       lr: Learning rate, on the mean gradient.
       norm: Largest norm of a scaled record.
       clip: Largest norm of a record's gradient.
@@ -49,7 +49,7 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
         delta: float = 1e-5,
         bounds: Any = None,
         *,
-        steps: int = 60,
+        iterations: int = 60,
         lr: float = 4.0,
         norm: float = 1.0,
         clip: float = 0.5,
@@ -59,7 +59,7 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
         self.epsilon = epsilon
         self.delta = delta
         self.bounds = bounds
-        self.steps = steps
+        self.iterations = iterations
         self.lr = lr
         self.norm = norm
         self.clip = clip
@@ -77,7 +77,7 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
         from keepmum.accounting import noise_for
         from keepmum.training.statement import of_sampled_sums
 
-        if self.steps < 1 or not self.lr > 0 or not self.clip > 0 or not self.norm > 0:
+        if self.iterations < 1 or not self.lr > 0 or not self.clip > 0 or not self.norm > 0:
             raise ConfigError("expected at least 1 step, and a learning rate, norm and clip above 0")
         values = np.asarray(X, dtype=np.float64)
         self.classes_, place = np.unique(np.asarray(y), return_inverse=True)
@@ -85,9 +85,9 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
             raise DataError("expected a table of finite numbers and labels of at least two classes")
         self.n_features_in_ = values.shape[1]
         self._low, self._high = self._bounds(values)
-        self.noise_ = noise_for(self.epsilon, self.delta, 1.0, self.steps)
+        self.noise_ = noise_for(self.epsilon, self.delta, 1.0, self.iterations)
         self.statement_ = of_sampled_sums(
-            self.noise_, 1.0, self.steps, self.delta, self.clip, self.random_state is None, None
+            self.noise_, 1.0, self.iterations, self.delta, self.clip, self.random_state is None, None
         )
         self.coef_ = self._descend(self._scaled(values), np.eye(len(self.classes_))[place])
         return self
@@ -130,13 +130,13 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
         weights = np.zeros((truth.shape[1], X.shape[1]))
         total, kept = np.zeros_like(weights), 0
         length = np.linalg.norm(X, axis=1)
-        for step in range(self.steps):
+        for step in range(self.iterations):
             error = _softmax(X @ weights.T) - truth
             size = np.linalg.norm(error, axis=1) * length
             error *= np.minimum(1.0, self.clip / np.maximum(size, 1e-12))[:, None]
             released = error.T @ X + rng.normal(0, self.noise_ * self.clip, weights.shape)
             weights = weights - self.lr * (released / len(X) + self.l2 * weights)
-            if step >= self.steps // 2:
+            if step >= self.iterations // 2:
                 total, kept = total + weights, kept + 1
         return np.asarray(total / kept)
 

@@ -64,5 +64,5 @@ class DpLogisticRegression(TrainingDefense):
             raise NotApplicableError(
                 f"{self.id} needs a LogisticRegression without steps before it, which would leak past the guarantee"
             )
-        made = PrivateLogisticRegression(self.epsilon, self.delta, (self.low, self.high), steps=self.steps)
+        made = PrivateLogisticRegression(self.epsilon, self.delta, (self.low, self.high), iterations=self.steps)
         return SklearnTrainer(made)

@@ -1,0 +1,139 @@
+"""``keepmum harden``: which defense works for a recipe, measured by an attacker who knows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from keepmum._sections import HardenSettings
+from keepmum.cli._app import Exit
+from keepmum.cli._inputs import READING, configured, cores, read_case
+from keepmum.cli._terminal import DEFAULTS, Options, Terminal
+from keepmum.cli.audit import NO_DATA, NO_TARGET, Data, Model, Target
+from keepmum.errors import ConfigError
+from keepmum.settings import EffortSettings
+
+if TYPE_CHECKING:
+    from keepmum.harden import Frontier
+
+Effort = Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))]
+Harden = Annotated[HardenSettings, Parameter(name="*", group=Group("Which defenses", sort_key=4))]
+NO_EFFORT, NO_HARDEN = EffortSettings(), HardenSettings()
+COLORS = {"works": "green", "backfired": "red", "masking only": "yellow"}
+
+
+def harden(
+    model: Model = None,
+    /,
+    *,
+    target: Target = NO_TARGET,
+    data: Data = NO_DATA,
+    how: Effort = NO_EFFORT,
+    defense: Harden = NO_HARDEN,
+    common: Options = DEFAULTS,
+) -> int:
+    """Hold defenses against each other for one recipe: accuracy, and what leaks of people and of canaries.
+
+    For each defense, models are trained on halves of the records, all behind the defense, and attacked with each other
+    as shadow models; attackers with labels alone are among them. MODEL is an estimator file, which is its own recipe,
+    or --recipe names one. What is finished is kept, and the same command goes on where it stopped.
+    """
+    from keepmum.harden import harden as measure
+
+    terminal = common.terminal
+    sections = {"target": target, "data": data, "audit": how, "harden": defense}
+    settings = configured(model, sections, common.config)
+    chosen = settings.harden
+    if chosen.recipe is not None and settings.target.model is not None:
+        raise ConfigError("expected a MODEL or --recipe, got both: leave one out")
+    with terminal.progress() as ticker:
+        ticker(0, 0, READING)
+        trainer, split = _inputs(settings)
+        out = chosen.out or Path(".keepmum") / "harden"
+        with cores(settings.audit):
+            found = measure(
+                trainer,
+                split,
+                defenses=list(chosen.defenses) or None,
+                attacks=chosen.inversion,
+                models=chosen.models,
+                canaries=chosen.canaries,
+                seed=settings.audit.seed,
+                seconds=settings.audit.budget,
+                out=out,
+                progress=ticker,
+            )
+    _show(found, terminal)
+    terminal.show(f"Report: {out / 'harden.html'}", whole=True)
+    if common.json:
+        terminal.data(found.to_json())
+    return Exit.DONE
+
+
+def _inputs(settings: Any) -> tuple[Any, Any]:
+    """The recipe and the records."""
+    from keepmum.data import Split, as_records
+
+    if settings.harden.recipe is None:
+        case = read_case(settings, None)
+        recipe = getattr(case.model, "internals", case.model)
+        if not hasattr(recipe, "fit"):
+            raise ConfigError(
+                "expected an estimator file, which is its own recipe, got a model whose training is not known: name a "
+                "recipe with --recipe package.module:function"
+            )
+        return recipe, Split(as_records(case.members, "members"), as_records(case.nonmembers, "nonmembers"))
+    from keepmum.cli._inputs import read_sides
+
+    members, nonmembers = read_sides(settings)
+    return _named(settings.harden.recipe), Split(members, nonmembers)
+
+
+def _named(name: str) -> Any:
+    """What a function of that name returns."""
+    import importlib
+    import sys
+
+    module, _, function = name.partition(":")
+    if not module or not function:
+        raise ConfigError(f"--recipe: expected package.module:function, got {name!r}")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), function)()
+    except (ImportError, AttributeError) as err:
+        raise ConfigError(f"--recipe: {name} cannot be had ({err}): give package.module:function") from None
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+def _show(found: Frontier, terminal: Terminal) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from keepmum.harden._verdict import LEAKS, rate_of
+    from keepmum.harden._words import SHORT, summary
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("defense", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for name in ("accuracy", *SHORT.values()):
+        table.add_column(name, justify="right")
+    for row in found.rows:
+        verdict = Text(str(row.verdict), style=COLORS.get(str(row.verdict), ""))
+        rates = [rate_of(row.metrics, leak) for leak in SHORT]
+        cells = [f"{100 * row.metrics[rate].value:.0f}" if rate else "–" for rate in rates]
+        accuracy = f"{100 * row.accuracy:.1f}" if row.metrics else "–"
+        table.add_row(row.name, verdict, accuracy, *cells)
+    terminal.result.print(table)
+    rate = rate_of(found.rows[0].metrics, next(iter(LEAKS)))
+    alarms = f" at {float(rate.rsplit('_', 1)[1]):.0%} false alarms" if rate else ""
+    terminal.show(f"Leaks: percent of members found{alarms}; intervals stand in the report. {summary(found)}")
+    for note in found.notes:
+        terminal.show(note)
+    for row in found.rows:
+        if row.reason:
+            terminal.show(f"{row.name} was not run: {row.reason}")
+    if found.measured:
+        terminal.show(f"Knee of the frontier: {found.best.name}. {found.best.sentence}")

@@ -1,0 +1,312 @@
+"""Hardening: fleets behind defenses, paired with none; verdicts by rule; nothing is lost."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+import keepmum
+from keepmum.data import Records, Split
+from keepmum.defenses import parse
+from keepmum.defenses.output import LabelOnly, Rounding
+from keepmum.defenses.training import Depth, LeafSize, Selena
+from keepmum.errors import ConfigError, DataError
+from keepmum.harden import Frontier, Row, Verdict
+from keepmum.harden._answers import Said
+from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
+from keepmum.harden._run import combinations
+from keepmum.harden._verdict import changed, judge, sentence
+from keepmum.harden._world import Duplicated, world_of
+from keepmum.stats import Estimate
+from keepmum.training import SklearnTrainer
+
+
+def split(count: int = 240, seed: int = 0) -> Split:
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, count)
+    X = rng.normal(size=(count, 5)) + 1.2 * np.eye(5)[y]
+    return Split(Records(X[::2], y[::2]), Records(X[1::2], y[1::2]))
+
+
+TREE = DecisionTreeClassifier()
+
+
+@pytest.fixture(scope="module")
+def found() -> Frontier:
+    return keepmum.harden(
+        TREE, split(), defenses=[LeafSize(30), "output/rounding:decimals=1", Depth(2)], models=8, canaries=40, seed=1
+    )
+
+
+def test_a_memorizing_tree_leaks_and_large_leaves_work(found: Frontier) -> None:
+    assert [row.name for row in found.rows] == [
+        "none",
+        "training/leaf-size:records=30",
+        "output/rounding:decimals=1",
+        "training/depth:levels=2",
+        "output/label-only",
+    ]
+    none, leaf, rounded, _, labels = found.rows
+    assert none.verdict is Verdict.UNDEFENDED
+    assert none.metrics["train_accuracy"].value == 1
+    assert none.metrics["canary_auc"].value > 0.9
+    assert leaf.verdict in (Verdict.WORKS, Verdict.MASKING)
+    assert leaf.differences["canary_auc"].high < 0
+    assert leaf.differences["population_auc"].high < 0
+    assert leaf.leak < none.leak
+    assert rounded.metrics["canary_auc"].value == pytest.approx(none.metrics["canary_auc"].value)
+    assert rounded.verdict is not Verdict.WORKS
+    assert labels.bits == pytest.approx(np.log2(3))
+    assert labels.metrics["accuracy"] == none.metrics["accuracy"]
+    assert "few" in found.notes[0]
+
+
+def test_every_number_has_its_interval(found: Frontier) -> None:
+    for row in found.rows:
+        for estimate in row.metrics.values():
+            assert estimate.low <= estimate.value <= estimate.high
+        assert row.models == 8
+    assert set(found.rows[1].differences) <= set(found.rows[1].metrics)
+
+
+def test_frontier_and_knee(found: Frontier) -> None:
+    for row in found.pareto:
+        assert not any(o.accuracy > row.accuracy and o.leak < row.leak for o in found.measured)
+    assert found.best in found.pareto
+    assert found.row("none") is found.rows[0]
+    with pytest.raises(ConfigError, match="expected one of none"):
+        found.row("nothing")
+
+
+def test_what_is_written(found: Frontier, tmp_path) -> None:
+    page = found.save(tmp_path)
+    text = page.read_text()
+    assert "Which defense works" in text
+    assert "<svg" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    told = json.loads((tmp_path / "harden.json").read_text())
+    assert told["schema"] == 1
+    assert {row["verdict"] for row in told["rows"]} <= {str(v) for v in Verdict}
+    assert "| defense |" in (tmp_path / "harden.md").read_text()
+    assert len(found.frame()) == len(found.rows)
+    assert "<table>" in found._repr_html_()
+    assert found.plot() is not None
+
+
+def test_the_same_call_goes_on_where_it_stopped(tmp_path) -> None:
+    calls = []
+
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int, what: str) -> None:
+        if done >= 8:
+            raise Stop
+
+    how = {"defenses": [LeafSize(30)], "models": 6, "canaries": 30, "out": tmp_path}
+    with pytest.raises(Stop):
+        keepmum.harden(TREE, split(), **how, progress=stop)
+    kept = len(list((tmp_path / "restricted").rglob("*.npy")))
+    assert kept >= 3
+    keepmum.harden(TREE, split(), **how, progress=lambda *told: calls.append(told))
+    first = (tmp_path / "harden.json").read_bytes()
+    keepmum.harden(TREE, split(), **how)
+    assert (tmp_path / "harden.json").read_bytes() == first
+    whole = keepmum.harden(TREE, split(), **{**how, "out": None})
+    assert json.loads(first)["rows"] == whole.to_dict()["rows"]
+
+
+def test_a_budget_leaves_out_what_does_not_fit() -> None:
+    found = keepmum.harden(TREE, split(), defenses=[LeafSize(30)], models=6, canaries=30, seconds=1e-6)
+    assert [row.verdict for row in found.rows[1:]] == [Verdict.NOT_RUN, Verdict.NOT_RUN]
+    assert "budget" in found.rows[1].reason
+    assert found.best.name == "none"
+
+
+def test_a_defense_that_does_not_suit_is_said(tmp_path) -> None:
+    found = keepmum.harden(TREE, split(), defenses=["training/dropout"], models=6, canaries=30)
+    assert found.row("training/dropout").verdict is Verdict.NOT_RUN
+    assert "torch" in found.row("training/dropout").reason
+    with pytest.raises(ConfigError, match="was not run"):
+        found.row("training/dropout").export(tmp_path / "x", split().pool)
+
+
+def test_export(found: Frontier, tmp_path) -> None:
+    path = found.rows[1].export(tmp_path / "model", split().pool)
+    assert path.name == "model.skops"
+    assert json.loads((tmp_path / "model" / "defense.json").read_text())["defense"] == found.rows[1].name
+    with pytest.raises(ConfigError, match="is not empty"):
+        found.rows[1].export(tmp_path / "model", split().pool)
+
+
+def test_canaries_have_wrong_labels_and_stand_apart() -> None:
+    world = world_of(split(), 40, 3)
+    assert (world.people, len(world.canaries)) == (200, 40)
+    where = {tuple(row): label for row, label in zip(split().pool.X.tolist(), split().pool.y.tolist(), strict=True)}
+    for row, (x, y) in enumerate(zip(world.records.X.tolist(), world.records.y.tolist(), strict=True)):
+        assert (where[tuple(x)] == y) == (row < 200)
+
+
+def test_canaries_stand_twice_where_that_shows_more() -> None:
+    world = world_of(split(), 40, 3)
+    sizes = []
+
+    class Counting(SklearnTrainer):
+        def train(self, records, seed):
+            sizes.append(len(records))
+            return super().train(records, seed)
+
+    trainer = Duplicated(Counting(TREE), world.canaries[20:])
+    mask = np.zeros((2, 240), dtype=bool)
+    mask[0, :230], mask[1, 230:] = True, True
+    list(trainer.train_fleet(world.records, mask, [1, 2]))
+    assert sizes == [240, 20]
+    assert trainer.key != SklearnTrainer(TREE).key
+    found = keepmum.harden(TREE, split(), defenses=[Selena(4, 2)], models=6, canaries=80)
+    assert {"twice_auc", "twice_label_only_auc"} <= set(found.rows[1].metrics)
+
+
+def test_scores_of_a_target_do_not_see_its_partner() -> None:
+    rng = np.random.default_rng(0)
+    inside = np.repeat(rng.random((4, 50)) < 0.5, 2, axis=0)
+    inside[1::2] = ~inside[::2]
+    signal = inside + rng.normal(size=(8, 50))
+    whole = lira(signal, inside)
+    moved = signal.copy()
+    moved[1] += 100
+    assert np.array_equal(lira(moved, inside)[0], whole[0])
+    assert not np.array_equal(lira(moved, inside)[2], whole[2])
+
+
+def test_rates_are_those_of_a_plain_count() -> None:
+    rng = np.random.default_rng(1)
+    scores, inside = rng.integers(0, 12, 300).astype(float), rng.random(300) < 0.5
+    found = rates(scores, inside, np.ones((1, 300)))
+    from sklearn.metrics import roc_auc_score
+
+    assert found["auc"][0] == pytest.approx(roc_auc_score(inside, scores))
+    for fpr in (0.01, 0.1):
+        best = max(
+            [0.0] + [(scores[inside] >= t).mean() for t in np.unique(scores) if (scores[~inside] >= t).mean() <= fpr]
+        )
+        assert found[f"tpr_at_fpr_{fpr:g}"][0] == pytest.approx(best)
+    twice = rates(np.repeat(scores, 2), np.repeat(inside, 2), np.ones((1, 600)))
+    weighted = rates(scores, inside, np.full((1, 300), 2.0))
+    assert twice["auc"] == pytest.approx(weighted["auc"])
+
+
+def test_calibration_error() -> None:
+    assert calibration_error(np.array([0.9] * 10), np.array([True] * 9 + [False])) == pytest.approx(0)
+    assert calibration_error(np.ones(4), np.array([True, False, False, False])) == pytest.approx(0.75)
+
+
+def fleet(seed: int, models: int = 8, people: int = 200, canaries: int = 60, pull: float = 1.0) -> Said:
+    rng = np.random.default_rng(seed)
+    n = people + canaries
+    coins = np.random.default_rng(99).random((models // 2, n)) < 0.5
+    inside = np.empty((models, n), dtype=bool)
+    inside[::2], inside[1::2] = coins, ~coins
+    margin = pull * inside + rng.normal(size=(models, n))
+    right = rng.random((models, n)) < 0.8
+    return Said(inside, margin, margin.copy(), right, np.full((models, n), 0.8))
+
+
+GROUPS = {"population": np.arange(200), "canary": np.arange(200, 260)}
+
+
+def test_two_fleets_of_one_recipe_are_seldom_called_different() -> None:
+    """Of rates by rule: each verdict looks at four leaks, at 95 % each."""
+    wrong, runs = 0, 60
+    for seed in range(runs):
+        lots = Lots.of(8, 200, 60, seed)
+        one, other = (measure(fleet(2 * seed + k), GROUPS, lots) for k in (0, 1))
+        before = {name: each.estimate() for name, each in one.items()}
+        gaps = {name: other[name].beyond(one[name]) for name in one}
+        wrong += judge(before, gaps)[0] is not Verdict.NOTHING
+    assert wrong / runs <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_fleet_that_leaks_less_is_seen() -> None:
+    lots = Lots.of(8, 200, 60, 0)
+    one, other = measure(fleet(1, pull=3.0), GROUPS, lots), measure(fleet(2, pull=0.5), GROUPS, lots)
+    assert other["population_auc"].beyond(one["population_auc"]).high < 0
+    assert one["population_tpr_at_fpr_0.01"].value > other["population_tpr_at_fpr_0.01"].value
+    assert "population_tpr_at_fpr_0.001" not in one, "100 strangers resolve no rate of a thousandth"
+
+
+def estimate(value: float, half: float = 0.01) -> Estimate:
+    return Estimate(value, value - half, value + half)
+
+
+def verdict_of(gaps: dict[str, float], before: float = 0.5) -> Verdict:
+    names = [
+        f"{leak}_tpr_at_fpr_0.01" for leak in ("population", "canary", "population_label_only", "canary_label_only")
+    ]
+    plain = {name: estimate(before) for name in names}
+    return judge(plain, {name: estimate(gap) for name, gap in zip(names, gaps.values(), strict=True)})[0]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "wanted"),
+    [
+        ((-0.2, -0.2, -0.2, -0.2), Verdict.WORKS),
+        ((-0.2, 0.0, -0.2, -0.2), Verdict.MASKING),
+        ((-0.2, -0.2, 0.2, -0.2), Verdict.BACKFIRED),
+        ((0.0, -0.2, -0.2, -0.2), Verdict.NOTHING),
+        ((-0.04, -0.04, -0.04, -0.04), Verdict.NOTHING),
+        ((0.0, 0.0, 0.0, 0.0), Verdict.NOTHING),
+    ],
+)
+def test_verdicts(gaps, wanted) -> None:
+    assert verdict_of(dict(enumerate(gaps))) is wanted
+
+
+def test_a_change_must_be_sure_and_count() -> None:
+    assert changed("a_0.01", estimate(0.5), Estimate(-0.2, -0.4, 0.01)) == 0
+    assert changed("a_0.01", estimate(0.5), Estimate(0.2, 0.01, 0.4)) == 1
+    assert changed("a_auc", estimate(0.6), estimate(-0.02, 0.001)) == -1
+    assert changed("a_0.01", estimate(0.02), Estimate(-0.005, -0.006, -0.004)) == 0
+    assert verdict_of(dict.fromkeys(range(4), 0.0), before=0.005) is Verdict.UNDECIDED
+    assert "+2.0 points" in sentence(Verdict.NOTHING, {}, estimate(0.02))
+
+
+def test_combinations() -> None:
+    made = combinations(["training/depth:levels=3 + output/rounding:decimals=1", LeafSize()], SklearnTrainer(TREE))
+    assert made == [(Depth(3), Rounding(1)), (LeafSize(),), (LabelOnly(),)]
+    assert (LabelOnly(),) in combinations(None, SklearnTrainer(RandomForestClassifier()))
+    assert {type(d).__name__ for c in combinations(None, SklearnTrainer(TREE)) for d in c} >= {
+        "LeafSize",
+        "Depth",
+        "Rounding",
+    }
+    with pytest.raises(ConfigError, match="expected defenses"):
+        combinations([3], SklearnTrainer(TREE))
+    assert parse("training/selena")[0] == Selena()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"models": 7}, ConfigError, "an even number of models"),
+        ({"models": 4}, ConfigError, "at least 6"),
+        ({"canaries": 1}, DataError, "expected 2 …"),
+        ({"defenses": ["output/roundign"]}, ConfigError, "did you mean 'output/rounding'"),
+    ],
+)
+def test_bad_input(changes, kind, said) -> None:
+    with pytest.raises(kind, match=said):
+        keepmum.harden(TREE, split(), **changes)
+
+
+def test_one_class_is_refused() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.raises(DataError, match="two classes"):
+        keepmum.harden(TREE, Split(Records(X[:20], np.zeros(20)), Records(X[20:], np.zeros(20))))
+
+
+def test_rows_tell_nothing_without_numbers() -> None:
+    assert np.isnan(Row("x", Verdict.NOT_RUN).accuracy)
