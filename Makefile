@@ -22,7 +22,7 @@ export MPLBACKEND := Agg
 # Many small models are trained; on few cores, threads within each cost more than they give.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo setup quick test check lint docs validity benchmarks hidden pictures texts clean
+.PHONY: help demo setup quick test check lint docs validity benchmarks hidden pictures texts defenses clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ pictures: $(DEV)  ## Measure image inversion, also against another tool, and rew
 
 texts: $(DEV)  ## Measure what language models give away, and rewrite docs/benchmarks/text.md; half an hour
 	@$(BIN)/python benchmarks/text.py --write
+
+defenses: $(DEV)  ## Measure defenses, private training and its audits, and rewrite docs/benchmarks/defenses.md; an hour
+	@$(BIN)/python benchmarks/defenses.py --write
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) demo dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

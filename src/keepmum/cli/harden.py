@@ -112,24 +112,25 @@ def _show(found: Frontier, terminal: Terminal) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from keepmum.harden._verdict import LEAKS, rate_of
-    from keepmum.harden._words import SHORT, summary
+    from keepmum.harden._verdict import rate_of
+    from keepmum.harden._words import SHORT, heads, summary
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("defense", overflow="fold")
+    table.add_column("defense", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for name in ("accuracy", *SHORT.values()):
+    for name in ("accuracy", *heads(found)):
         table.add_column(name, justify="right")
     for row in found.rows:
         verdict = Text(str(row.verdict), style=COLORS.get(str(row.verdict), ""))
         rates = [rate_of(row.metrics, leak) for leak in SHORT]
         cells = [f"{100 * row.metrics[rate].value:.0f}" if rate else "–" for rate in rates]
         accuracy = f"{100 * row.accuracy:.1f}" if row.metrics else "–"
-        table.add_row(row.name, verdict, accuracy, *cells)
+        table.add_row(row.name.replace(" + ", "\n  + "), verdict, accuracy, *cells)
     terminal.result.print(table)
-    rate = rate_of(found.rows[0].metrics, next(iter(LEAKS)))
-    alarms = f" at {float(rate.rsplit('_', 1)[1]):.0%} false alarms" if rate else ""
-    terminal.show(f"Leaks: percent of members found{alarms}; intervals stand in the report. {summary(found)}")
+    terminal.show(
+        "Leaks: percent of members found, at the rate of false alarms in the head; intervals stand in the report. "
+        f"{summary(found)}"
+    )
     for note in found.notes:
         terminal.show(note)
     for row in found.rows:

@@ -12,12 +12,12 @@ MATERIAL = 0.1
 LEAST = 0.01
 """Least change that counts, as a rate."""
 LEAKS = {
-    "population": "of people, by scores",
-    "canary": "of canaries, by scores",
-    "population_label_only": "of people, by labels",
-    "canary_label_only": "of canaries, by labels",
-    "twice": "of canaries that stand twice, by scores",
-    "twice_label_only": "of canaries that stand twice, by labels",
+    "population": "of people (scores)",
+    "canary": "of canaries (scores)",
+    "population_label_only": "of people (labels)",
+    "canary_label_only": "of canaries (labels)",
+    "twice": "of canaries that stand twice (scores)",
+    "twice_label_only": "of canaries that stand twice (labels)",
 }
 """The leaks that a verdict looks at."""
 
