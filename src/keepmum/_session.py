@@ -21,7 +21,7 @@ from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
 from keepmum.attacks.attribute import AttributeAttack, describe
 from keepmum.data import Records, Split
-from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
+from keepmum.errors import BudgetError, KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Exposure, Finding, HiddenAttribute, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
@@ -244,6 +244,8 @@ class Session:
             finding = attack.run(self.target, self._given_to(attack), ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
+        except BudgetError as err:
+            return _unplayed(attack, Outcome.SKIPPED, str(err))
         except KeepmumError as err:
             return _unplayed(attack, Outcome.ERROR, str(err))
         except Exception as err:  # whatever one attack does, the others are still reported

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,7 @@ def _prepare(
         split.members.column(name)
     clean, overlap = remove_overlap(split)
     sizes = {"given_members": len(split.members), "given_nonmembers": len(split.nonmembers)}
+    settings = _within_budget(target, settings)
     clean = _fit_queries(clean, settings)
     known = remembered(averaged(target, settings.repeats))
     before = getattr(known, "inner", known).queries
@@ -300,6 +302,22 @@ def _prepare(
         before=before,
         given=split.members,
     )
+
+
+def _within_budget(target: Target, settings: Settings) -> Settings:
+    """Settings that ask no more rows than a target with a budget answers: attacks tell what they reached with those.
+
+    Raises:
+      ConfigError: No row is left.
+    """
+    left = getattr(target, "rows_left", None)
+    if left is None:
+        return settings
+    if left < 1:
+        raise ConfigError(
+            "expected a target that still answers, got one whose budget of rows is spent: wait, or widen it"
+        )
+    return replace(settings, max_queries=left if settings.max_queries is None else min(left, settings.max_queries))
 
 
 def _unknown_labels(target: Target, population: Records) -> list[str]:
