@@ -1,0 +1,75 @@
+"""``keepmum harden`` and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def command(files: Path, *more: object) -> list[str]:
+    sides = ["--members", files / "train.csv", "--nonmembers", files / "heldout.csv", "--label", "y"]
+    how = ["--models", "6", "--canaries", "40", "--seed", "1"]
+    return [str(part) for part in ("harden", *sides, *how, *more)]
+
+
+@pytest.mark.usefixtures("files")
+def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
+    defenses = [
+        "--defense",
+        "training/leaf-size:records=40",
+        "--defense",
+        "training/depth + output/rounding:decimals=1",
+    ]
+    words = command(files, files / "model.skops", *defenses, "--out", tmp_path / "h", "--json")
+    code, out, err = keepmum(*words)
+    assert code == 0, err
+    told = json.loads(out[out.index("{") :])
+    assert [row["defense"] for row in told["rows"]] == [
+        "none",
+        "training/leaf-size:records=40",
+        together,
+        "output/label-only",
+    ]
+    assert "Knee of the frontier" in out + err
+    assert (tmp_path / "h" / "harden.html").is_file()
+    again = keepmum(*words)
+    assert json.loads(again[1][again[1].index("{") :]) == told
+
+
+def test_a_recipe_by_name(keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "from sklearn.tree import DecisionTreeClassifier\n\n\ndef make():\n    return DecisionTreeClassifier()\n"
+    (tmp_path / "my_recipe.py").write_text(code)
+    words = command(files, "--recipe", "my_recipe:make", "--defense", "training/depth:levels=1", "--out", "h")
+    code, _, err = keepmum(*words)
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["{model}", "--defense", "training/leaf"], "did you mean"),
+        (["{model}", "--defense", "training/depth:levels=0"], "expected at least 1 level"),
+        (["{model}", "--models", "7"], "an even number of models"),
+        (["{model}", "--models", "4"], "--models: "),
+        (["{model}", "--recipe", "a:b"], "expected a MODEL or --recipe, got both"),
+        (["--recipe", "nowhere:make"], "--recipe: nowhere:make cannot be had"),
+        (["--recipe", "nowhere"], "expected package.module:function"),
+        ([], "a MODEL file"),
+        (["{model}", "--inversion", "inversion/non"], "no attack"),
+    ],
+)
+def test_bad_input_is_one_line(keepmum, files: Path, tmp_path: Path, monkeypatch, more, said) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [str(files / "model.skops") if word == "{model}" else word for word in more]
+    if "--models" in words:
+        at = words.index("--models")
+        base = [w for w in command(files) if w not in ("--models", "6")]
+        code, _, err = keepmum(*base, *words[:at], *words[at:])
+    else:
+        code, _, err = keepmum(*command(files, *words))
+    assert code == 2
+    assert said in err
+    assert err.strip().count("\n") == 0 or err.strip().splitlines()[-1].startswith("keepmum:")
