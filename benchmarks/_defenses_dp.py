@@ -252,13 +252,13 @@ def tanh_cnn() -> Any:
     from torch import nn
 
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1),
+        nn.Conv2d(1, 16, 3, padding=1),
         nn.Tanh(),
         nn.MaxPool2d(2),
-        nn.Conv2d(32, 32, 3, padding=1),
+        nn.Conv2d(16, 16, 3, padding=1),
         nn.Tanh(),
         nn.Flatten(),
-        nn.Linear(512, 10),
+        nn.Linear(256, 10),
     )
 
 

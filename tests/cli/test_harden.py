@@ -16,6 +16,7 @@ def command(files: Path, *more: object) -> list[str]:
 
 @pytest.mark.usefixtures("files")
 def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
+    together = "training/depth + output/rounding:decimals=1"
     defenses = [
         "--defense",
         "training/leaf-size:records=40",

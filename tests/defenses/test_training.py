@@ -70,7 +70,7 @@ LOSSES = [
     LabelSmoothing(-0.1),
     ConfidencePenalty(0.5),
     Mixup(),
-    RelaxLoss(),
+    RelaxLoss(2.0),
     Hamp(),
     FlatConfidence(),
     FlatConfidence(unclear=("noise",)),
