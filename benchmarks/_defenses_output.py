@@ -94,7 +94,7 @@ def averaging(quick: bool) -> tuple[Bars, dict[str, Any]]:
         served, total, first = defense.protect(target), np.zeros_like(truth), 0.0
         for turn in range(asked):
             jitter = Records(people.X + rng.normal(0, JITTER, people.X.shape).astype(np.float32), people.y)
-            total += served.predict_proba(jitter)  # type: ignore[attr-defined]
+            total += served.predict_proba(jitter)
             if turn == 0:
                 first = off(total, truth)
         mean = total / asked

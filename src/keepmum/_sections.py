@@ -105,6 +105,4 @@ class HardenSettings(Section):
     recipe: str | None = Field(
         default=None, description="Your function that returns a trainer, as package.module:function, instead of MODEL."
     )
-    out: Annotated[Path | None, Parameter(name="--out")] = Field(
-        default=None, description="Folder of the run; .keepmum/harden unless said."
-    )
+    out: Path | None = Field(default=None, description="Folder of the run; .keepmum/harden unless said.")

@@ -191,7 +191,8 @@ class Check:
     """One test of the instrument itself.
 
     Attributes:
-      name: ``positive_control``, ``negative_control``, ``blind_baseline``, ``overlap`` or ``power``.
+      name: ``positive_control``, ``negative_control``, ``blind_baseline``, ``overlap`` or ``power``; of a private
+        mechanism, what was tested.
       passed: Whether it behaved as it must; None where it could not be done.
       explanation: One sentence on what was seen.
       metrics: Its numbers.

@@ -1,7 +1,7 @@
 """Is a claim of differential privacy true? Lower bounds from attacks, and tests of the mechanism itself."""
 
 from keepmum.audit_dp._audit import DpAudit, audit_dp
-from keepmum.audit_dp._mechanism import MechanismCheck, check_mechanism
+from keepmum.audit_dp._mechanism import check_mechanism
 from keepmum.audit_dp._white_box import watch_canaries
 
-__all__ = ["DpAudit", "MechanismCheck", "audit_dp", "check_mechanism", "watch_canaries"]
+__all__ = ["DpAudit", "audit_dp", "check_mechanism", "watch_canaries"]

@@ -11,13 +11,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keepmum.data import Records
 from keepmum.errors import DataError
+from keepmum.findings import Check
 from keepmum.training.private import PrivateTrainer, Step
 
 RARE = 1e-7
@@ -29,22 +29,7 @@ LOUD = 1e4
 """Factor that makes gradients far larger than any clipping norm."""
 
 
-@dataclass(frozen=True)
-class MechanismCheck:
-    """One test of a mechanism.
-
-    Attributes:
-      name: What was tested.
-      passed: Whether nothing is wrong.
-      explanation: What was seen.
-    """
-
-    name: str
-    passed: bool
-    explanation: str
-
-
-def check_mechanism(trainer: PrivateTrainer, records: Records, *, seed: int = 0) -> tuple[MechanismCheck, ...]:
+def check_mechanism(trainer: PrivateTrainer, records: Records, *, seed: int = 0) -> tuple[Check, ...]:
     """Look at what a private recipe does in its steps.
 
     Args:
@@ -72,30 +57,30 @@ def check_mechanism(trainer: PrivateTrainer, records: Records, *, seed: int = 0)
     )
 
 
-def _noise(steps: list[Step], wanted: float) -> MechanismCheck:
+def _noise(steps: list[Step], wanted: float) -> Check:
     """Standard deviation of what is added, by a chi-square test of both sides."""
     from scipy.stats import chi2
 
     added = np.concatenate([(s.released - s.clipped).double().cpu().numpy()[:20_000] for s in steps[:200]])
     if wanted == 0:
-        return MechanismCheck("noise", True, "no noise was asked for")
+        return Check("noise", True, "no noise was asked for")
     squares, count = float((added**2).sum() / wanted**2), len(added)
     p_value = 2 * min(chi2.cdf(squares, count), chi2.sf(squares, count))
     seen = float(np.sqrt((added**2).mean()))
     told = f"standard deviation {seen:.4g}, {wanted:.4g} was asked for (p = {p_value:.2g}, {count:,} numbers)"
-    return MechanismCheck("noise", p_value > RARE, told)
+    return Check("noise", p_value > RARE, told)
 
 
-def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterator[MechanismCheck]:
+def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterator[Check]:
     """What one record adds to a sum, alone and among others, and whether sums are sums of such parts."""
+    import torch
+
     from keepmum.training._torch_data import built, device_named, fresh, pool_of
 
     device = device_named(trainer.inner.device)
     pool = pool_of(records, fresh(trainer.inner.build)[0], trainer.inner.classes, device)
     module = built(trainer.inner.build, seed).to(device).train()
-    with_torch = pool.X.new_tensor
-    rows = with_torch(np.random.default_rng(seed).permutation(len(records))[:12]).long()
-    X, y = pool.batch(rows)
+    X, y = pool.batch(torch.as_tensor(np.random.default_rng(seed).permutation(len(records))[:12], device=device))
     worst, gap = 0.0, 0.0
     for loud in (1.0, LOUD):
         scaled = X * loud if X.is_floating_point() else X
@@ -109,23 +94,23 @@ def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterat
         gap = max(gap, float((whole - total).norm()) / max(float(total.norm()), 1e-12))
     limit = trainer.clip
     told = f"one record more or less changes a sum by up to {worst:.4g}; {limit:.4g} is allowed"
-    yield MechanismCheck("sensitivity", worst <= limit * (1 + CLOSE), told)
+    yield Check("sensitivity", worst <= limit * (1 + CLOSE), told)
     told = f"a sum differs from the sum of its records' parts by {gap:.2g}, relatively"
-    yield MechanismCheck("clipping record by record", gap <= CLOSE, told)
+    yield Check("clipping record by record", gap <= CLOSE, told)
 
 
 def _sum(trainer: PrivateTrainer, module: Any, X: Any, y: Any) -> Any:
     return trainer.mechanism.clipped_sum(module, X, y, trainer.clip).detach().double()
 
 
-def _sampling(trainer: PrivateTrainer, n: int, seed: int) -> MechanismCheck:
+def _sampling(trainer: PrivateTrainer, n: int, seed: int) -> Check:
     """Whether records are drawn independently: how many there are, and who comes twice in a row."""
     from scipy.stats import binom, chi2
 
     rate = trainer.rate(n)
     if rate == 1:
         whole = all(len(trainer.mechanism.sample(n, 1.0, np.random.default_rng(s))) == n for s in range(3))
-        return MechanismCheck("sampling", whole, "everyone is drawn in each step")
+        return Check("sampling", whole, "everyone is drawn in each step")
     rng = np.random.default_rng([seed, 0x73616D70])
     drawn = np.zeros((DRAWS, n), dtype=bool)
     for row in drawn:
@@ -139,27 +124,27 @@ def _sampling(trainer: PrivateTrainer, n: int, seed: int) -> MechanismCheck:
     }
     found = min(tests, key=lambda name: tests[name])
     told = f"{found}: p = {tests[found]:.2g}; {sizes.mean():.4g} are drawn on average, {n * rate:.4g} were expected"
-    return MechanismCheck("sampling", tests[found] > RARE, told)
+    return Check("sampling", tests[found] > RARE, told)
 
 
 def _both(law: Any, seen: int, parameters: tuple[float, ...]) -> float:
     return float(min(1.0, 2 * min(law.cdf(seen, *parameters), law.sf(seen - 1, *parameters))))
 
 
-def _normalizer(trainer: PrivateTrainer, steps: list[Step], n: int) -> MechanismCheck:
+def _normalizer(trainer: PrivateTrainer, steps: list[Step], n: int) -> Check:
     """Whether sums are divided by one number, whatever was drawn."""
     expected = trainer.rate(n) * n
     asked = {float(trainer.mechanism.normalizer(expected, drawn)) for drawn in (0, 1, int(expected), n)}
     used = {float(step.normalizer) for step in steps} | asked
     right = used == {expected} or (len(used) == 1 and abs(used.copy().pop() - expected) < 1e-9 * max(1.0, expected))
     told = f"sums are divided by {', '.join(f'{value:.4g}' for value in sorted(used)[:4])}; {expected:.4g} was expected"
-    return MechanismCheck("normalizer", right, told)
+    return Check("normalizer", right, told)
 
 
-def _flow(trainer: PrivateTrainer, records: Records, seed: int, steps: list[Step]) -> MechanismCheck:
+def _flow(trainer: PrivateTrainer, records: Records, seed: int, steps: list[Step]) -> Check:
     """Whether draws and noise hang on the seed alone: the same with one record replaced by a copy of another."""
     if trainer.secure:
-        return MechanismCheck("control flow", True, "not tested: randomness is the operating system's")
+        return Check("control flow", True, "not tested: randomness is the operating system's")
     place = np.arange(len(records))
     place[0] = 1
     other: list[Step] = []
@@ -170,7 +155,7 @@ def _flow(trainer: PrivateTrainer, records: Records, seed: int, steps: list[Step
         alike = np.array_equal(one.rows, two.rows) and one.normalizer == two.normalizer and one.sd == two.sd
         apart = float(((one.released - one.clipped) - (two.released - two.clipped)).abs().max())
         same = same and alike and apart <= CLOSE * max(one.sd, 1e-9) + 1e-4 * float(one.clipped.abs().max())
-    return MechanismCheck(
+    return Check(
         "control flow",
         same,
         "draws, steps and noise are the same on neighboring records"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from keepmum.data import Records
 from keepmum.errors import NotApplicableError
 from keepmum.targets._base import Floats, ScoreTarget, Target
-from keepmum.training import Trainer
+from keepmum.training import Around, Trainer
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,6 @@ class Defense(ABC):
         changed = [f for f in fields(self) if f.repr and getattr(self, f.name) != f.default]
         told = ",".join(f"{f.name}={getattr(self, f.name)}" for f in changed)
         return f"{self.id}:{told}" if told else self.id
-
-    @property
-    def key(self) -> str:
-        """All settings, as text: what shadow models behind it say is stored under it."""
-        return f"{self.id}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in fields(self))})"
 
 
 def is_whole(value: object) -> bool:
@@ -70,6 +66,15 @@ class OutputDefense(Defense):
         Returns:
           ``(n, K)`` rows that sum to 1.
         """
+
+    @property
+    def key(self) -> str:
+        """All settings, as text: what shadow models behind it say is stored under it."""
+        return f"{self.id}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in fields(self))})"
+
+    def drawn_from(self, seed: int) -> OutputDefense:
+        """The same defense with what it draws drawn from a seed, so that an audit can be repeated."""
+        return self
 
     def bits(self, classes: int) -> float | None:
         """Bits that one answer about ``classes`` classes can carry at the most; None if nothing limits them."""
@@ -123,7 +128,7 @@ class TrainingDefense(Defense):
         """
 
 
-class BehindOutput(Trainer):
+class BehindOutput(Around):
     """A recipe whose models stand behind an output defense, as an attacker who knows the defense trains them.
 
     Args:
@@ -137,26 +142,17 @@ class BehindOutput(Trainer):
     @property
     def key(self) -> str:
         """The recipe's, and the defense's."""
-        return f"{self.inner.key} behind {self.defense.key}"
-
-    @property
-    def fleet_size(self) -> int:
-        """The recipe's."""
-        return self.inner.fleet_size
-
-    @property
-    def fleet_note(self) -> str:
-        """The recipe's."""
-        return self.inner.fleet_note
+        drawn = "" if self.defense.repeatable else ", drawn from each model's seed"
+        return f"{self.inner.key} behind {self.defense.key}{drawn}"
 
     def train(self, records: Records, seed: int) -> Any:
         """Train one model, and put the defense in front of it."""
-        return self.defense.protect(self.inner.train(records, seed))
+        return self.defense.drawn_from(seed).protect(self.inner.train(records, seed))
 
-    def train_fleet(self, records: Records, trained_on: NDArray[np.bool_], seeds: Any) -> Any:
+    def train_fleet(self, records: Records, trained_on: NDArray[np.bool_], seeds: Sequence[int]) -> Iterator[Any]:
         """Train several models, each behind the defense."""
-        for target in self.inner.train_fleet(records, trained_on, seeds):
-            yield self.defense.protect(target)
+        for target, seed in zip(self.inner.train_fleet(records, trained_on, seeds), seeds, strict=True):
+            yield self.defense.drawn_from(seed).protect(target)
 
 
 def defended(trainer: Trainer, *defenses: Defense) -> Trainer:

@@ -13,7 +13,7 @@ from keepmum.attacks.membership.augmentation import copies_of
 from keepmum.data import Records
 from keepmum.errors import NotApplicableError
 from keepmum.shadows import Shadows
-from keepmum.shadows._signal import CERTAIN, Signal, scaled_logit
+from keepmum.shadows._signal import Signal, scaled_logit
 from keepmum.targets._base import LabelTarget, ScoreTarget
 from keepmum.targets.averaged import averaged
 
@@ -23,7 +23,6 @@ NOISE = 0.1
 """Standard deviation of that noise, in units of each column's; what is no number is changed at this rate."""
 ASKED = 16
 """Times that an attacker asks for each answer that carries noise."""
-STEP = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,6 @@ class Said:
 
 
 def said_of(shadows: Shadows) -> Said:
-    """Stored answers, margins held within a step of the largest that is not certain."""
-    kept = np.stack([np.asarray(row, dtype=np.float64) for row in shadows.signals])
-    margin = kept[..., 0]
-    edge = float(np.abs(margin).max(initial=0.0, where=np.abs(margin) < CERTAIN)) + STEP
-    return Said(shadows.trained_on, margin.clip(-edge, edge), kept[..., 1], kept[..., 2] > 0.5, kept[..., 3])
+    """What was stored of a fleet, in its parts."""
+    margin, votes, right, sure = np.stack([np.asarray(row, dtype=np.float64) for row in shadows.signals]).T
+    return Said(shadows.trained_on, margin.T, votes.T, right.T > 0.5, sure.T)

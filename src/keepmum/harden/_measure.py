@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum.attacks.membership._shadow import log_normal
 from keepmum.harden._answers import Said
+from keepmum.shadows import Shadows
 from keepmum.stats import Estimate
 from keepmum.stats.intervals import clopper_pearson
 
@@ -88,20 +90,14 @@ def lira(signal: Floats, trained_on: NDArray[np.bool_]) -> Floats:
     References:
       Carlini, Chien, Nasr, Song, Terzis, Tramèr. S&P 2022, arXiv:2112.03570, algorithm 1 with fixed variance.
     """
-    scores = np.empty_like(signal)
-    sides = {True: trained_on, False: ~trained_on}
-    for first in range(0, len(signal), 2):
-        rest = np.delete(np.arange(len(signal)), [first, first + 1])
-        fit = {}
-        for side, mask in sides.items():
-            inside, values = mask[rest], signal[rest]
-            count = inside.sum(axis=0)
-            mean = (values * inside).sum(axis=0) / np.maximum(count, 1)
-            squares = (((values - mean) ** 2) * inside).sum()
-            fit[side] = mean, max(float(squares / max(1, (count - 1).sum())), 1e-12)
+    rows, scores = signal.astype(np.float32), np.empty(signal.shape)
+    for first in range(0, len(rows), 2):
+        rest = [model for model in range(len(rows)) if model // 2 != first // 2]
+        others = Shadows(np.arange(signal.shape[1]), [rows[model] for model in rest], trained_on[rest])
+        fit = [(others.sums.mean(s), max(others.sums.pooled_variance(s), 1e-12)) for s in ("inside", "outside")]
         for model in (first, first + 1):
-            told = {s: -0.5 * ((signal[model] - mean) ** 2 / var + np.log(var)) for s, (mean, var) in fit.items()}
-            scores[model] = told[True] - told[False]
+            inside, outside = (log_normal(others.clip(rows[model]), *of) for of in fit)
+            scores[model] = inside - outside
     return scores
 
 

@@ -12,7 +12,7 @@ from keepmum.data import Records, Split
 from keepmum.errors import DataError
 from keepmum.overlap import remove_overlap
 from keepmum.targets._base import ScoreTarget
-from keepmum.training import Trainer
+from keepmum.training import Around, Trainer
 
 MOST = 300
 """Canaries, unless told otherwise."""
@@ -62,7 +62,7 @@ def world_of(split: Split, canaries: int | None, seed: int) -> World:
     return World(Records(records.X, records.y, np.arange(len(records))), len(people))
 
 
-class Duplicated(Trainer):
+class Duplicated(Around):
     """A recipe whose models see some records twice, where they see them at all.
 
     Where records are trained on apart from each other, as in split learning, a copy is what gives a record away.
@@ -79,16 +79,6 @@ class Duplicated(Trainer):
     def key(self) -> str:
         """The recipe's, and which records stand twice."""
         return f"{self.inner.key} with {len(self.canaries)} records from {self.canaries[0]} on twice"
-
-    @property
-    def fleet_size(self) -> int:
-        """The recipe's."""
-        return self.inner.fleet_size
-
-    @property
-    def fleet_note(self) -> str:
-        """The recipe's."""
-        return self.inner.fleet_note
 
     def train(self, records: Records, seed: int) -> ScoreTarget:
         """Train one model on the records as they come: whoever stands twice is known in a fleet alone."""

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from keepmum.errors import ConfigError, DataError
 from keepmum.stats._estimate import Estimate
-from keepmum.stats.f_dp import LARGEST, epsilon_of
+from keepmum.stats.f_dp import epsilon_of
 from keepmum.stats.intervals import check_confidence
-from keepmum.stats.one_run import FEWEST, one_run_p_value
+from keepmum.stats.one_run import FEWEST, epsilon_refuted, largest_refuted
 
 Floats = NDArray[np.float64]
-CLOSE = 1e-4
 
 
 def looks_of(canaries: int) -> list[int]:
@@ -67,14 +66,8 @@ def epsilon_from_coins(
     looks, error = _looks(scores, included, confidence, guesses)
     if not 0 <= delta <= 1:
         raise ConfigError(f"expected a delta between 0 and 1, got {delta}")
-    best = 0.0
-    for made in looks:
-        right = right_guesses(scores, included, made)
-
-        def refuted(epsilon: float, made: int = made, right: int = right) -> bool:
-            return one_run_p_value(len(scores), made, right, epsilon, delta) <= error
-
-        best = max(best, _largest(refuted))
+    right = [right_guesses(scores, included, made) for made in looks]
+    best = max(epsilon_refuted(len(scores), m, r, delta, error) for m, r in zip(looks, right, strict=True))
     return Estimate(best, best, math.inf, confidence)
 
 
@@ -98,16 +91,15 @@ def gaussian_epsilon_from_coins(
       Mahloujifar, Melis, Chaudhuri. Auditing f-Differential Privacy in One Run. ICML 2025, arXiv:2410.22235.
     """
     looks, error = _looks(scores, included, confidence, guesses)
-    best = 0.0
-    for made in looks:
-        right = right_guesses(scores, included, made)
-
-        def refuted(mu: float, made: int = made, right: int = right) -> bool:
-            return gaussian_refuted(len(scores), made, right, mu, error)
-
-        best = max(best, _largest(refuted))
+    right = [right_guesses(scores, included, made) for made in looks]
+    best = max(mu_refuted(len(scores), m, r, error) for m, r in zip(looks, right, strict=True))
     found = epsilon_of(best, delta)
     return Estimate(found, found, math.inf, confidence)
+
+
+def mu_refuted(canaries: int, guesses: int, right: int, error: float, close: float = 1e-4) -> float:
+    """The largest mu that is refuted by so many right guesses; 0 if there is none."""
+    return largest_refuted(lambda mu: gaussian_refuted(canaries, guesses, right, mu, error), close)
 
 
 def gaussian_refuted(canaries: int, guesses: int, right: int, mu: float, error: float) -> bool:
@@ -168,9 +160,9 @@ def guesses_for(mu: float, canaries: int, delta: float = 1e-5, gaussian: bool = 
         hit = float(ndtr(mu - level) / (ndtr(-level) + ndtr(mu - level)))
         right = int(made * hit)
         if gaussian:
-            bound = _largest(lambda m, a=made, r=right: gaussian_refuted(canaries, a, r, m, 0.05), 1e-2)
+            bound = mu_refuted(canaries, made, right, 0.05, 1e-2)
         else:
-            bound = _largest(lambda e, a=made, r=right: one_run_p_value(canaries, a, r, e, delta) <= 0.05, 1e-2)
+            bound = epsilon_refuted(canaries, made, right, delta, 0.05, 1e-2)
         if bound > most:
             best, most = made, bound
     return best
@@ -186,17 +178,3 @@ def _looks(
         raise ConfigError(f"expected 1 … {len(scores)} guesses, got {guesses}")
     looks = looks_of(len(scores)) if guesses is None else [guesses]
     return looks, (1 - confidence) / len(looks)
-
-
-def _largest(refuted: object, close: float = CLOSE) -> float:
-    """The largest number that is refuted, if all below it are; 0 if none is."""
-    assert callable(refuted)
-    if not refuted(0.0):
-        return 0.0
-    low, high = 0.0, 0.5
-    while high < LARGEST and refuted(high):
-        low, high = high, 2 * high
-    while high - low > close:
-        middle = (low + high) / 2
-        low, high = (middle, high) if refuted(middle) else (low, middle)
-    return low

@@ -12,8 +12,6 @@ from keepmum.stats.area import Scores, check_scores
 from keepmum.stats.epsilon import rank_grid
 from keepmum.stats.intervals import check_confidence, proportion_high, proportion_low
 
-LARGEST = 40.0
-
 
 def delta_of(mu: float, epsilon: float) -> float:
     """Delta of a mu-Gaussian private mechanism at an epsilon.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +54,23 @@ def epsilon_one_run(differences: Floats, delta: float = 0.0, confidence: float =
     right = differences[np.lexsort((differences, -np.abs(differences)))] > 0  # equal sizes: wrong guesses first
     looks = [pairs >> halved for halved in range(pairs.bit_length()) if pairs >> halved >= FEWEST] or [pairs]
     error = (1 - confidence) / len(looks)
-    best = max(_largest_refuted(pairs, made, int(right[:made].sum()), delta, error) for made in looks)
+    best = max(epsilon_refuted(pairs, made, int(right[:made].sum()), delta, error) for made in looks)
     return Estimate(best, best, math.inf, confidence)
 
 
-def _largest_refuted(pairs: int, made: int, right: int, delta: float, error: float) -> float:
+def epsilon_refuted(pairs: int, made: int, right: int, delta: float, error: float, close: float = 1e-4) -> float:
     """The largest epsilon under which so many right guesses are too rare to believe; 0 if there is none."""
-    if one_run_p_value(pairs, made, right, 0.0, delta) > error:
+    return largest_refuted(lambda epsilon: one_run_p_value(pairs, made, right, epsilon, delta) <= error, close)
+
+
+def largest_refuted(refuted: Callable[[float], bool], close: float = 1e-4) -> float:
+    """The largest number that is refuted, where all below it are; 0 if none is, and no more than `LARGEST`."""
+    if not refuted(0.0):
         return 0.0
     low, high = 0.0, LARGEST
-    while high - low > 1e-4:
+    while high - low > close:
         middle = (low + high) / 2
-        low, high = (middle, high) if one_run_p_value(pairs, made, right, middle, delta) <= error else (low, middle)
+        low, high = (middle, high) if refuted(middle) else (low, middle)
     return low
 
 

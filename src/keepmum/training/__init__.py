@@ -1,6 +1,6 @@
 """Training procedures: how a model like the target is made, so that an attacker can make more of them."""
 
-from keepmum.training._base import Trainer, as_trainer
+from keepmum.training._base import Around, Trainer, as_trainer
 from keepmum.training.engines import engine
 from keepmum.training.function import FunctionTrainer
 from keepmum.training.objective import Moment, Objective
@@ -11,6 +11,7 @@ from keepmum.training.text import TextRecipe, train_causal, train_masked, train_
 from keepmum.training.torch import TorchTrainer
 
 __all__ = [
+    "Around",
     "FunctionTrainer",
     "Mechanism",
     "Moment",

@@ -61,6 +61,26 @@ class Trainer(ABC):
             yield self.train(records.take(mask), seed)
 
 
+class Around(Trainer):
+    """A recipe around another one, whose fleets are trained as the other's are; subclasses say what differs.
+
+    Attributes:
+      inner: The other recipe.
+    """
+
+    inner: Trainer
+
+    @property
+    def fleet_size(self) -> int:
+        """The inner recipe's."""
+        return self.inner.fleet_size
+
+    @property
+    def fleet_note(self) -> str:
+        """The inner recipe's."""
+        return self.inner.fleet_note
+
+
 def as_trainer(value: Any) -> Trainer:
     """Trainer for a trainer or a scikit-learn estimator.
 

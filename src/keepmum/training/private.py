@@ -15,6 +15,7 @@ from keepmum.data import Records
 from keepmum.errors import ConfigError
 from keepmum.targets._base import ScoreTarget
 from keepmum.training._base import Trainer
+from keepmum.training._canonical import canonical
 from keepmum.training.statement import Statement
 from keepmum.training.torch import TorchTrainer
 
@@ -129,7 +130,7 @@ class PrivateTrainer(Trainer):
     def key(self) -> str:
         """The inner recipe's and all settings."""
         told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("inner", "mechanism", "tried")}
-        return f"private trainer {VERSION} {type(self.mechanism).__qualname__} {told} of {self.inner.key}"
+        return f"private trainer {VERSION} {canonical(self.mechanism)} {told} of {self.inner.key}"
 
     @property
     def fleet_note(self) -> str:
@@ -209,8 +210,7 @@ class PrivateTrainer(Trainer):
         from keepmum.training._torch_data import Seeds, built, device_named, fresh, pool_of
 
         device = device_named(self.inner.device)
-        own = self.inner.classes or (classes if classes and len(classes) > 2 else None)
-        pool = pool_of(records, fresh(self.inner.build)[0], own, device)
+        pool = pool_of(records, fresh(self.inner.build)[0], self.inner.classes or classes, device)
         seeds = Seeds.of(seed)
         module = built(self.inner.build, seeds.weights).to(device)
         if self.secure:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from keepmum.defenses._base import OutputDefense, is_whole
+from keepmum.defenses.bits import label_bits
 from keepmum.defenses.output._units import first_kept
 from keepmum.errors import ConfigError
 from keepmum.targets._base import Floats
@@ -46,4 +47,4 @@ class Bins(OutputDefense):
 
     def bits(self, classes: int) -> float:
         """``K log2 bins`` and the likeliest class, at the most."""
-        return classes * math.log2(self.bins) + math.log2(classes)
+        return classes * math.log2(self.bins) + label_bits(classes)

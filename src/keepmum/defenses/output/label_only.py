@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from keepmum.data import Records
 from keepmum.defenses._base import OutputDefense
+from keepmum.defenses.bits import label_bits
 from keepmum.errors import NotApplicableError
 from keepmum.targets._base import Floats, Indices, LabelTarget, ScoreTarget, Target
 
@@ -47,7 +47,7 @@ class LabelOnly(OutputDefense):
 
     def bits(self, classes: int) -> float:
         """``log2 K``."""
-        return math.log2(classes)
+        return label_bits(classes)
 
     def protect(self, target: Target) -> Target:
         """The model, as far as its labels tell.

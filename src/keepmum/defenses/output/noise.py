@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -32,7 +32,7 @@ class Noise(OutputDefense):
     Attributes:
       scale: Standard deviation (of Laplace noise, its scale), above 0.
       kind: ``"gaussian"`` or ``"laplace"``.
-      seed: For tests alone: with a seed whoever knows it takes the noise out.
+      seed: For tests and audits alone: whoever knows it takes the noise out.
 
     Raises:
       ConfigError: A scale that is not above 0, or an unknown kind.
@@ -52,6 +52,10 @@ class Noise(OutputDefense):
                 f"expected a scale above 0 and {' or '.join(get_args(Kind))} noise, got {self.scale} and {self.kind!r}"
             )
         object.__setattr__(self, "_rng", np.random.default_rng(self.seed))
+
+    def drawn_from(self, seed: int) -> Noise:
+        """The same with a seed of its own, unless it has one."""
+        return replace(self, seed=seed) if self.seed is None else self
 
     def answer(self, scores: Floats) -> Floats:
         """Rows with noise, cut off at 0 and made to sum to 1."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from keepmum.defenses._base import TrainingDefense
@@ -46,6 +46,3 @@ def shrunk(value: Any, share: float, least: int = 1) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(shrunk(each, share, least) for each in value)
     return value if value is None else max(least, round(value * share))
-
-
-Turn = Callable[[Any], Mapping[str, Any]]

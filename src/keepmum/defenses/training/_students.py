@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keepmum._encode import digest
 from keepmum.data import Records
 from keepmum.defenses.training._soft import SoftLabels
 from keepmum.errors import TargetError
 from keepmum.targets._base import ScoreTarget
 from keepmum.training import TorchTrainer, Trainer
-from keepmum.training._canonical import canonical
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +105,7 @@ def _from_soft(
 
 def digest_of(records: Records | None) -> str:
     """Records as text, for a key."""
-    return "none" if records is None else f"{canonical(records.X)} {canonical(records.y)}"
+    return "none" if records is None else digest(records)
 
 
 def halves(records: Records, share: float, seed: int) -> Sequence[NDArray[np.bool_]]:

@@ -11,28 +11,24 @@ from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.defenses._base import TrainingDefense
-from keepmum.defenses.training._students import StudentTrainer, digest_of, halves
+from keepmum.defenses.training._students import digest_of, halves
 from keepmum.errors import ConfigError
 from keepmum.targets._base import ScoreTarget
-from keepmum.training import Trainer
+from keepmum.training import Around, Trainer
 
 
 @dataclass(frozen=True)
-class Extended(StudentTrainer):
+class Extended(Around):
     """Trains on a share of the records and on others that are always there."""
 
+    inner: Trainer
     extra: Records | None
     share: float
 
     @property
-    def how(self) -> str:
-        """The share and the other records."""
-        return f"{self.share} of the records and {digest_of(self.extra)}"
-
-    @property
-    def fleet_size(self) -> int:
-        """The recipe's."""
-        return self.inner.fleet_size
+    def key(self) -> str:
+        """The recipe's, the share and the other records."""
+        return f"{self.share} of the records and {digest_of(self.extra)} for {self.inner.key}"
 
     def train(self, records: Records, seed: int) -> ScoreTarget:
         """Train one model."""
