@@ -95,7 +95,11 @@ class HardenSettings(Section):
         description="Defense with its settings, such as training/l2:strength=0.01; a + joins some that act together; "
         "may be repeated. Those that suit the recipe unless said.",
     )
-    models: int = Field(default=16, ge=6, description="Models trained for each defense, an even number.")
+    models: int | None = Field(
+        default=None,
+        ge=6,
+        description="Models trained for each defense, an even number; by effort 8, 16 or 64 unless said.",
+    )
     canaries: int | None = Field(
         default=None, ge=2, description="Records that get a wrong label; at most 300 and 15 % unless said."
     )

@@ -201,6 +201,10 @@ def test_every_attack_is_explained(keepmum, cls: type) -> None:
 
 def test_ids_of_findings_and_verdicts_are_explained(keepmum) -> None:
     assert keepmum("explain", "attribute/lomia:race")[1] == keepmum("explain", "attribute/lomia")[1]
+    told = keepmum("explain", "training/selena")[1]
+    assert "left out of L of them" in " ".join(told.split())
+    assert "arXiv:2110.08324" in told
+    assert keepmum("explain", "selena")[1] == keepmum("explain", "training/selena:models=4,without=1")[1] == told
     assert "remembers people it was trained on" in keepmum("explain", "record-level")[1]
 
 

@@ -18,7 +18,7 @@ from keepmum.errors import ConfigError, DataError
 from keepmum.harden import Frontier, Row, Verdict
 from keepmum.harden._answers import Said
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
-from keepmum.harden._run import combinations
+from keepmum.harden._run import combinations, cost_of
 from keepmum.harden._verdict import changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
 from keepmum.stats import Estimate
@@ -100,7 +100,7 @@ def test_what_is_written(found: Frontier, tmp_path) -> None:
 def test_the_same_call_goes_on_where_it_stopped(tmp_path) -> None:
     calls = []
 
-    class Stop(Exception):
+    class Stop(KeyboardInterrupt):
         pass
 
     def stop(done: int, total: int, what: str) -> None:
@@ -123,7 +123,7 @@ def test_the_same_call_goes_on_where_it_stopped(tmp_path) -> None:
 def test_a_budget_leaves_out_what_does_not_fit() -> None:
     found = keepmum.harden(TREE, split(), defenses=[LeafSize(30)], models=6, canaries=30, seconds=1e-6)
     assert [row.verdict for row in found.rows[1:]] == [Verdict.NOT_RUN, Verdict.NOT_RUN]
-    assert "budget" in found.rows[1].reason
+    assert "do not fit into what is left of the budget" in found.rows[1].reason
     assert found.best.name == "none"
 
 
@@ -136,11 +136,38 @@ def test_a_defense_that_does_not_suit_is_said(tmp_path) -> None:
 
 
 def test_export(found: Frontier, tmp_path) -> None:
-    path = found.rows[1].export(tmp_path / "model", split().pool)
+    path = found.rows[1].export(tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "defense.json").read_text())["records"] == len(split().members)
     assert path.name == "model.skops"
     assert json.loads((tmp_path / "model" / "defense.json").read_text())["defense"] == found.rows[1].name
     with pytest.raises(ConfigError, match="is not empty"):
         found.rows[1].export(tmp_path / "model", split().pool)
+
+
+def test_a_budget_knows_what_a_defense_costs() -> None:
+    assert cost_of((Selena(9, 2),)) == 8
+    assert cost_of((Selena(9, 2), LeafSize(), Rounding(1))) == 8
+    assert cost_of((LeafSize(),)) == cost_of(()) == 1
+
+
+def test_a_defense_that_fails_does_not_take_the_others_along() -> None:
+    class Broken(LeafSize):
+        def protect(self, trainer):
+            raise ValueError("no")
+
+    found = keepmum.harden(TREE, split(), defenses=[Broken(), LeafSize(30)], models=6, canaries=30)
+    assert found.rows[1].reason == "ValueError: no"
+    assert found.rows[2].metrics
+
+
+@pytest.mark.parametrize("defense", ["output/keyed-noise", "output/noise", "output/hamp-swap"])
+def test_what_is_drawn_is_drawn_from_the_seed(defense) -> None:
+    first, again = (
+        keepmum.harden(TREE, split(), defenses=[defense], models=6, canaries=30, seed=4).to_dict() for _ in range(2)
+    )
+    assert first["rows"] == again["rows"]
+    (one,), (other,) = (combinations(["output/keyed-noise"], SklearnTrainer(TREE), seed)[0] for seed in (1, 2))
+    assert one.key != other.key
 
 
 def test_canaries_have_wrong_labels_and_stand_apart() -> None:
@@ -271,7 +298,9 @@ def test_a_change_must_be_sure_and_count() -> None:
     assert changed("a_auc", estimate(0.6), estimate(-0.02, 0.001)) == -1
     assert changed("a_0.01", estimate(0.02), Estimate(-0.005, -0.006, -0.004)) == 0
     assert verdict_of(dict.fromkeys(range(4), 0.0), before=0.005) is Verdict.UNDECIDED
-    assert "+2.0 points" in sentence(Verdict.NOTHING, {}, estimate(0.02))
+    assert "+2.0 points" in sentence(Verdict.NOTHING, {}, {}, estimate(0.02))
+    told = sentence(Verdict.WORKS, {}, {"twice_tpr_at_fpr_0.05": estimate(0.4)}, estimate(0.0))
+    assert "canaries that stand twice, 40 % are found" in told
 
 
 def test_combinations() -> None:
@@ -295,6 +324,8 @@ def test_combinations() -> None:
         ({"models": 4}, ConfigError, "at least 6"),
         ({"canaries": 1}, DataError, "expected 2 …"),
         ({"defenses": ["output/roundign"]}, ConfigError, "did you mean 'output/rounding'"),
+        ({"attacks": ["inversion/gradeint"]}, ConfigError, "no attack"),
+        ({"attacks": ["membership/loss"]}, ConfigError, "expected inversion attacks"),
     ],
 )
 def test_bad_input(changes, kind, said) -> None:

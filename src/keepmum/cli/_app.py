@@ -25,7 +25,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "check": "Look at model files without loading them.",
         "cache": "List or take away what shadow models said.",
         "list": "List attacks, defenses, policies, runs or extras.",
-        "explain": "Explain an attack, an outcome, a metric or a policy.",
+        "explain": "Explain an attack, a defense, an outcome, a metric or a policy.",
         "doctor": "Test whether this installation can measure.",
     }
 )

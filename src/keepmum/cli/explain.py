@@ -35,14 +35,15 @@ def explain(
         str,
         Parameter(
             name="ID",
-            help="Attack (membership/loss), outcome (leak), verdict (record-level), metric (auc) or policy (tre).",
+            help="Attack (membership/loss), defense (training/selena), outcome (leak), verdict (record-level), metric "
+            "(auc) or policy (tre).",
         ),
     ],
     /,
     *,
     common: Options = DEFAULTS,
 ) -> int:
-    """Explain an attack, an outcome, a verdict, a metric or a policy."""
+    """Explain an attack, a defense, an outcome, a verdict, a metric or a policy."""
     entry = _entry(word)
     terminal = common.terminal
     for name, value in entry.items():
@@ -62,6 +63,7 @@ def _entry(word: str) -> dict[str, Any]:
       ConfigError: Nothing, or two things.
     """
     from keepmum.attacks import attack_classes
+    from keepmum.defenses import defense_classes
     from keepmum.policy import METRICS, POLICIES
     from keepmum.report._words import VERDICTS
     from keepmum.settings import did_you_mean
@@ -72,6 +74,10 @@ def _entry(word: str) -> dict[str, Any]:
         raise ConfigError(f"{word} may be {' or '.join(cls.id for cls in attacks)}: give the whole id")
     if attacks:
         return _attack(attacks[0])
+    defenses: list[Any] = [*defense_classes()]
+    protecting = [cls for cls in defenses if word.partition(":")[0] in (cls.id, _short(cls))]
+    if protecting:
+        return _told(protecting[0])
     if word in OUTCOMES:
         return {"id": word, "kind": "outcome of a finding", "text": OUTCOMES[word]}
     if word in VERDICTS:
@@ -80,7 +86,7 @@ def _entry(word: str) -> dict[str, Any]:
         return {"id": word, "kind": "metric", "text": METRICS[word]}
     if word in POLICIES:
         return {"id": word, "kind": "policy", "text": POLICIES[word].describe()}
-    names = [name for cls in classes for name in (cls.id, _short(cls))]
+    names = [name for cls in (*classes, *defenses) for name in (cls.id, _short(cls))]
     near = did_you_mean(word, [*names, *OUTCOMES, *VERDICTS, *METRICS, *POLICIES])
     raise ConfigError(
         f"nothing is called {word!r}{f'; did you mean {near}?' if near else ': see keepmum list attacks'}"
@@ -98,11 +104,17 @@ def _short(cls: Any) -> str:
     return str(cls.id).split("/", 1)[1]
 
 
-def _attack(cls: Any) -> dict[str, Any]:
+def _told(cls: Any) -> dict[str, Any]:
+    """What the docstring of an attack or a defense tells: its story and its sources."""
     story, _, tail = inspect.cleandoc(cls.__doc__ or "").partition("\nReferences:\n")
-    entry = {"id": cls.id, "text": story.strip(), "access": cls().access}
     sources = " ".join(tail.split()).removesuffix(".")  # a source may run over lines; a semicolon ends it
-    entry["references"] = [source for source in sources.split("; ") if source] or list(cls.references)
+    told = [source for source in sources.split("; ") if source] or list(cls.references)
+    return {"id": cls.id, "text": story.strip(), "references": told}
+
+
+def _attack(cls: Any) -> dict[str, Any]:
+    told = _told(cls)
+    entry = {"id": told["id"], "text": told["text"], "access": cls().access, "references": told["references"]}
     if hasattr(cls, "per_class"):
         entry["variant"] = f"{cls.id}:per-class compares each record with others of its own class"
     if cls.variants():

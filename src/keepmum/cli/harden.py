@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from keepmum._sections import HardenSettings
+from keepmum.choices import Effort
 from keepmum.cli._app import Exit
 from keepmum.cli._inputs import READING, configured, cores, read_case
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
@@ -18,9 +19,11 @@ from keepmum.settings import EffortSettings
 if TYPE_CHECKING:
     from keepmum.harden import Frontier
 
-Effort = Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))]
+How = Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))]
 Harden = Annotated[HardenSettings, Parameter(name="*", group=Group("Which defenses", sort_key=4))]
 NO_EFFORT, NO_HARDEN = EffortSettings(), HardenSettings()
+MODELS = {Effort.QUICK: 8, Effort.STANDARD: 16, Effort.THOROUGH: 64}
+"""Models for each defense, by effort."""
 COLORS = {"works": "green", "backfired": "red", "masking only": "yellow"}
 
 
@@ -30,7 +33,7 @@ def harden(
     *,
     target: Target = NO_TARGET,
     data: Data = NO_DATA,
-    how: Effort = NO_EFFORT,
+    how: How = NO_EFFORT,
     defense: Harden = NO_HARDEN,
     common: Options = DEFAULTS,
 ) -> int:
@@ -58,7 +61,7 @@ def harden(
                 split,
                 defenses=list(chosen.defenses) or None,
                 attacks=chosen.inversion,
-                models=chosen.models,
+                models=chosen.models or MODELS[settings.audit.effort],
                 canaries=chosen.canaries,
                 seed=settings.audit.seed,
                 seconds=settings.audit.budget,

@@ -119,6 +119,11 @@ class TrainingDefense(Defense):
 
     canaries: ClassVar[str] = "mislabelled"
 
+    @property
+    def cost(self) -> float:
+        """About how many times a plain training it takes, so that a budget can tell whether it fits."""
+        return 1.0
+
     @abstractmethod
     def protect(self, trainer: Trainer) -> Trainer:
         """The recipe with this defense in it; its key tells the defense and all its settings.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from keepmum.data import Split
-from keepmum.defenses import Defense, OutputDefense, defended, parse
+from keepmum._session import Progress
+from keepmum.attacks import Attack, choose
+from keepmum.data import Records, Split
+from keepmum.defenses import Defense, OutputDefense, TrainingDefense, defended, parse
 from keepmum.errors import ConfigError, KeepmumError
 from keepmum.harden._answers import ASKED, Said, said_of, signal
 from keepmum.harden._defaults import default_defenses
@@ -25,7 +29,6 @@ from keepmum.shadows import ShadowStore
 from keepmum.shadows._signal import Signal
 from keepmum.training import Trainer, as_trainer
 
-Progress = Callable[[int, int, str], None]
 CLAIMS = 16
 """Models below which a note says that intervals are wide."""
 
@@ -41,6 +44,8 @@ class Hardening:
     store: ShadowStore
     seconds: float | None
     progress: Progress
+    members: Records
+    attacks: list[Attack[Any]]
     began: float = field(default_factory=time.monotonic)
     _plain: dict[bool, dict[str, Drawn]] = field(default_factory=dict)
 
@@ -121,7 +126,8 @@ def harden(
       models: Models for each row, even, at least 6; claims want 16 or more.
       canaries: Records that get a wrong label; at most 300 and 15 % of the records unless given.
       seed: The same seed gives the same numbers.
-      seconds: No further defense is begun when this time would be passed, as far as the first fleet tells.
+      seconds: No defense is begun that would not end within this time, by what the first fleet took and how many times
+        a training the defense costs; what is left out is said.
       out: Folder where what models say is kept, so that the same call goes on where it stopped, and where
         ``harden.html``, ``.json`` and ``.md`` are written.
       progress: Called with models done, models in all, and what is done next.
@@ -134,21 +140,39 @@ def harden(
     if models < FEWEST or models % 2:
         raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models}")
     recipe = as_trainer(trainer)
-    chosen = combinations(defenses, recipe)
+    chosen = combinations(defenses, recipe, seed)
+    searches = inversions(attacks)
     world = world_of(split, canaries, seed)
     folder = None if out is None else Path(out) / "restricted" / "harden"
     store = ShadowStore(folder)
-    run = Hardening(recipe, world, models, seed, store, seconds, progress or (lambda done, total, what: None))
-    frontier = _frontier(run, chosen, attacks)
+    tell = progress or (lambda done, total, what: None)
+    run = Hardening(recipe, world, models, seed, store, seconds, tell, split.members, searches)
+    frontier = _frontier(run, chosen)
     if out is not None:
         frontier.save(out)
     return frontier
 
 
+def inversions(wanted: Sequence[str]) -> list[Attack[Any]]:
+    """Inversion attacks by id.
+
+    Raises:
+      ConfigError: An unknown attack, or one of another family.
+    """
+    found = choose(wanted) if wanted else []
+    other = next((attack.name for attack in found if attack.family != "inversion"), None)
+    if other is not None:
+        raise ConfigError(f"expected inversion attacks, got {other}: membership is measured for every defense anyway")
+    return found
+
+
 def combinations(
-    given: Sequence[str | Defense | Sequence[Defense]] | None, trainer: Trainer
+    given: Sequence[str | Defense | Sequence[Defense]] | None, trainer: Trainer, seed: int = 0
 ) -> list[tuple[Defense, ...]]:
-    """What is compared with no defense, each once; labels alone at the end where they were not asked for."""
+    """What is compared with no defense, each once; labels alone at the end where they were not asked for.
+
+    Secrets that nobody gave are drawn from the seed, so that the same call finds what it stored: nobody is served.
+    """
     wanted = [given] if isinstance(given, (str, Defense)) else given
     items = default_defenses(trainer) if wanted is None else list(wanted)
     made: list[tuple[Defense, ...]] = []
@@ -156,9 +180,17 @@ def combinations(
         each = parse(item) if isinstance(item, str) else item if isinstance(item, (tuple, list)) else (item,)
         if not all(isinstance(one, Defense) for one in each):
             raise ConfigError(f"expected defenses, their ids, or sequences of defenses, got {item!r}")
-        if each and tuple(each) not in made:
-            made.append(tuple(each))
+        each = tuple(_settled(one, seed) for one in each)
+        if each and each not in made:
+            made.append(each)
     return made
+
+
+def _settled(defense: Defense, seed: int) -> Defense:
+    if getattr(defense, "secret", None) != b"":
+        return defense
+    changes: dict[str, Any] = {"secret": hashlib.sha256(f"{defense.id} {seed}".encode()).digest()}
+    return replace(defense, **changes)
 
 
 def named(defenses: Sequence[Defense]) -> str:
@@ -171,34 +203,42 @@ def twice(defenses: Sequence[Defense]) -> bool:
     return any(getattr(each, "canaries", "") == "duplicated" for each in defenses)
 
 
-def _frontier(run: Hardening, chosen: list[tuple[Defense, ...]], attacks: Sequence[str]) -> Frontier:
+def cost_of(defenses: Sequence[Defense]) -> float:
+    """About how many times a plain training these take together."""
+    return math.prod(each.cost for each in defenses if isinstance(each, TrainingDefense))
+
+
+def _frontier(run: Hardening, chosen: list[tuple[Defense, ...]]) -> Frontier:
     total = run.models * (1 + len(chosen))
     run.said((), lambda done: run.progress(done, total, "training without a defense"))
     first = time.monotonic() - run.began
-    rows = [_row(run, (), run.plain(False), attacks)]
+    rows = [_row(run, (), run.plain(False))]
     notes = _notes(run, rows[0].metrics)
     for place, defenses in enumerate(chosen, start=1):
-        rows.append(_one(run, defenses, place * run.models, (total, first), attacks))
+        rows.append(_one(run, defenses, place * run.models, (total, first)))
     run.progress(total, total, "done")
     return Frontier(tuple(rows), run.world.people, len(run.world.canaries), run.models, run.seed, notes)
 
 
-def _one(
-    run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tuple[int, float], attacks: Sequence[str]
-) -> Row:
+def _one(run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tuple[int, float]) -> Row:
     """The row of a defense, or why there is none."""
     total, first = sizes
     name = named(defenses)
-    if run.seconds is not None and time.monotonic() - run.began + first > run.seconds:
-        return Row(name, Verdict.NOT_RUN, reason=f"the budget of {run.seconds:g} s was spent", defenses=defenses)
+    needed = first * cost_of(defenses)
+    left = math.inf if run.seconds is None else run.seconds - (time.monotonic() - run.began)
+    if needed > left:
+        reason = f"about {needed:.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
+        return Row(name, Verdict.NOT_RUN, reason=reason, defenses=defenses)
     try:
         said = run.said(defenses, lambda done: run.progress(before + done, total, f"training with {name}"))
-        return _row(run, defenses, dict(measure(said, run.groups(twice(defenses)), run.lots)), attacks)
+        return _row(run, defenses, dict(measure(said, run.groups(twice(defenses)), run.lots)))
     except KeepmumError as err:
         return Row(name, Verdict.NOT_RUN, reason=str(err), defenses=defenses)
+    except Exception as err:  # whatever one defense does, the others are still reported
+        return Row(name, Verdict.NOT_RUN, reason=f"{type(err).__name__}: {err}", defenses=defenses)
 
 
-def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn], attacks: Sequence[str]) -> Row:
+def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn]) -> Row:
     from keepmum.harden._invert import success
 
     undefended = run.plain(twice(defenses))
@@ -212,15 +252,16 @@ def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn],
     return Row(
         name=named(defenses),
         verdict=verdict,
-        sentence=sentence(verdict, ways, gaps["accuracy"]),
+        sentence=sentence(verdict, ways, metrics, gaps["accuracy"]),
         metrics=metrics,
         differences=gaps if defenses else {},
         models=run.models,
         cost=mine / theirs if theirs > 0 else float("nan"),
         bits=_bits(defenses, len(np.unique(run.world.records.y))),
-        inversion=success(run.recipe(defenses), run.world, attacks, run.seed) if attacks else {},
+        inversion=success(run.recipe(defenses), run.world, run.attacks, run.seed) if run.attacks else {},
         defenses=defenses,
         trainer=run.trainer,
+        members=run.members,
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from keepmum._session import Progress
 from keepmum.data import Split
 from keepmum.defenses import parse
 from keepmum.errors import ConfigError, MissingExtraError
-from keepmum.harden._run import Progress, harden
+from keepmum.harden._run import harden
 from keepmum.harden.frontier import Frontier
 
 Range = tuple[float, float]

@@ -96,8 +96,8 @@ def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> t
     return Verdict.NOTHING, ways
 
 
-def sentence(verdict: Verdict, ways: Mapping[str, int], price: Estimate) -> str:
-    """The verdict for a reader, with the price in accuracy."""
+def sentence(verdict: Verdict, ways: Mapping[str, int], metrics: Mapping[str, Estimate], price: Estimate) -> str:
+    """The verdict for a reader, with the price in accuracy; and what leaks of canaries that stand twice, if some do."""
     up, down = ([_named(name) for name, way in ways.items() if way == sign] for sign in (1, -1))
     same = [_named(name) for name, way in ways.items() if way == 0]
     cost = f" Accuracy changes by {100 * price.value:+.1f} points [{100 * price.low:+.1f}, {100 * price.high:+.1f}]."
@@ -112,7 +112,9 @@ def sentence(verdict: Verdict, ways: Mapping[str, int], price: Estimate) -> str:
     }[verdict]
     if verdict in (Verdict.UNDEFENDED, Verdict.NOT_RUN):
         return told
-    return told + cost
+    rate = rate_of(metrics, "twice")
+    copies = f" Of canaries that stand twice, {100 * metrics[rate].value:.0f} % are found." if rate else ""
+    return told + copies + cost
 
 
 def _named(rate: str) -> str:

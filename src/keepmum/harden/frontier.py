@@ -38,6 +38,8 @@ class Row:
       inversion: Success of each inversion attack that was asked for, by id.
       reason: Why it was not run.
       defenses: The defenses themselves.
+      trainer: The recipe without them.
+      members: Whom an exported model is trained on unless said.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Row:
     reason: str = ""
     defenses: tuple[Defense, ...] = field(default=(), repr=False, compare=False)
     trainer: Trainer | None = field(default=None, repr=False, compare=False)
+    members: Records | None = field(default=None, repr=False, compare=False)
 
     @property
     def leak(self) -> float:
@@ -64,12 +67,12 @@ class Row:
         """On records that a model was not trained on."""
         return self.metrics["accuracy"].value if "accuracy" in self.metrics else math.nan
 
-    def export(self, path: str | Path, records: Records, seed: int = 0) -> Path:
+    def export(self, path: str | Path, records: Records | None = None, seed: int = 0) -> Path:
         """Train the recipe with this defense on all records, and write model and defense into a folder.
 
         Args:
           path: A new folder.
-          records: Whom the model shall be trained on.
+          records: Whom the model shall be trained on; the members of the split if None.
           seed: Of the training.
 
         Returns:
@@ -80,10 +83,11 @@ class Row:
         """
         from keepmum.harden._export import write
 
-        if self.trainer is None:
+        chosen = self.members if records is None else records
+        if self.trainer is None or chosen is None:
             raise ConfigError(f"{self.name} was not run: nothing can be exported")
         training = [each for each in self.defenses if not isinstance(each, OutputDefense)]
-        return write(defended(self.trainer, *training), self.name, records, Path(path), seed)
+        return write(defended(self.trainer, *training), self.name, chosen, Path(path), seed)
 
 
 @dataclass(frozen=True)

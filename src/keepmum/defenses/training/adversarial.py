@@ -89,6 +89,11 @@ class Adversarial(ObjectiveDefense):
     def __post_init__(self) -> None:
         check(self.radius, self.steps)
 
+    @property
+    def cost(self) -> float:
+        """A pass for each gradient step, and the usual one."""
+        return self.steps + 1.0
+
     def objective(self) -> Objective:
         """Cross-entropy of the worst inputs nearby."""
         return Hardened(self.radius, self.steps)
@@ -118,6 +123,11 @@ class AntiAdversarial(ObjectiveDefense):
 
     def __post_init__(self) -> None:
         check(self.radius, self.steps, self.strength)
+
+    @property
+    def cost(self) -> float:
+        """A pass for each gradient step, and two more."""
+        return self.steps + 2.0
 
     def objective(self) -> Objective:
         """Cross-entropy, and that of another class nearby."""

@@ -76,6 +76,11 @@ class Distillation(TrainingDefense):
         if not self.temperature > 0:
             raise ConfigError(f"expected a temperature above 0, got {self.temperature}")
 
+    @property
+    def cost(self) -> float:
+        """Teacher and student."""
+        return 2.0
+
     def protect(self, trainer: Trainer) -> Trainer:
         """Teacher and student of this recipe."""
         return Taught(trainer, self.reference, self.temperature)

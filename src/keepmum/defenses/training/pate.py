@@ -107,6 +107,11 @@ class Pate(TrainingDefense):
 
         return gaussian_epsilon(self.noise / math.sqrt(2), queries, delta)
 
+    @property
+    def cost(self) -> float:
+        """Teachers on parts that make one whole, and a student."""
+        return 2.0
+
     def protect(self, trainer: Trainer) -> Trainer:
         """Teachers and student of this recipe."""
         return Voted(trainer, self.public, self.teachers, self.noise)

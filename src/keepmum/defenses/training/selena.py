@@ -86,6 +86,11 @@ class Selena(TrainingDefense):
                 f"and {self.without}"
             )
 
+    @property
+    def cost(self) -> float:
+        """Sub-models on a part of the records each, and a student."""
+        return float(self.models - self.without + 1)
+
     def protect(self, trainer: Trainer) -> Trainer:
         """Sub-models and student of this recipe."""
         return SplitAI(trainer, self.models, self.without)
