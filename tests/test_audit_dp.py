@@ -114,6 +114,16 @@ def test_a_sound_mechanism_passes_every_test(seed):
         assert check.passed, check
 
 
+def test_dropout_is_no_fault():
+    def dropping():
+        return torch.nn.Sequential(
+            torch.nn.Linear(6, 24), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(24, 3)
+        )
+
+    trainer = replace(recipe(), inner=TorchTrainer(dropping, optimizer="sgd", lr=0.2, epochs=3))
+    assert all(check.passed for check in check_mechanism(trainer, people()))
+
+
 def test_few_records_are_refused():
     with pytest.raises(DataError, match="at least 20 records, got 3"):
         check_mechanism(recipe(), people(3))

@@ -79,7 +79,7 @@ def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterat
 
     device = device_named(trainer.inner.device)
     pool = pool_of(records, fresh(trainer.inner.build)[0], trainer.inner.classes, device)
-    module = built(trainer.inner.build, seed).to(device).train()
+    module = built(trainer.inner.build, seed).to(device).eval()  # dropout would be another one for each sum
     X, y = pool.batch(torch.as_tensor(np.random.default_rng(seed).permutation(len(records))[:12], device=device))
     worst, gap = 0.0, 0.0
     for loud in (1.0, LOUD):
@@ -100,7 +100,7 @@ def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterat
 
 
 def _sum(trainer: PrivateTrainer, module: Any, X: Any, y: Any) -> Any:
-    return trainer.mechanism.clipped_sum(module, X, y, trainer.clip).detach().double()
+    return trainer.in_use.clipped_sum(module, X, y, trainer.clip).detach().double()
 
 
 def _sampling(trainer: PrivateTrainer, n: int, seed: int) -> Check:
@@ -109,12 +109,12 @@ def _sampling(trainer: PrivateTrainer, n: int, seed: int) -> Check:
 
     rate = trainer.rate(n)
     if rate == 1:
-        whole = all(len(trainer.mechanism.sample(n, 1.0, np.random.default_rng(s))) == n for s in range(3))
+        whole = all(len(trainer.in_use.sample(n, 1.0, np.random.default_rng(s))) == n for s in range(3))
         return Check("sampling", whole, "everyone is drawn in each step")
     rng = np.random.default_rng([seed, 0x73616D70])
     drawn = np.zeros((DRAWS, n), dtype=bool)
     for row in drawn:
-        row[trainer.mechanism.sample(n, rate, rng)] = True
+        row[trainer.in_use.sample(n, rate, rng)] = True
     sizes, again = drawn.sum(axis=1), int((drawn[1:] & drawn[:-1]).sum())
     spread = float(((sizes - n * rate) ** 2).sum() / (n * rate * (1 - rate)))
     tests = {
@@ -134,7 +134,7 @@ def _both(law: Any, seen: int, parameters: tuple[float, ...]) -> float:
 def _normalizer(trainer: PrivateTrainer, steps: list[Step], n: int) -> Check:
     """Whether sums are divided by one number, whatever was drawn."""
     expected = trainer.rate(n) * n
-    asked = {float(trainer.mechanism.normalizer(expected, drawn)) for drawn in (0, 1, int(expected), n)}
+    asked = {float(trainer.in_use.normalizer(expected, drawn)) for drawn in (0, 1, int(expected), n)}
     used = {float(step.normalizer) for step in steps} | asked
     right = used == {expected} or (len(used) == 1 and abs(used.copy().pop() - expected) < 1e-9 * max(1.0, expected))
     told = f"sums are divided by {', '.join(f'{value:.4g}' for value in sorted(used)[:4])}; {expected:.4g} was expected"

@@ -72,9 +72,21 @@ class Seen:
     given: Any
     gave: Any
 
+    def __post_init__(self) -> None:
+        self._as_they_were = self.given._version, self.gave._version
+
+    @property
+    def untouched(self) -> bool:
+        """Whether neither was changed in its place since, as an activation in place does."""
+        return (self.given._version, self.gave._version) == self._as_they_were
+
 
 def _by_layers(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, Any], Any]) -> Any | None:
-    """The sum by book-keeping; None where a trained parameter is not of a layer that this knows, or is used twice."""
+    """The sum by book-keeping.
+
+    None where a trained parameter is not of a layer that this knows, or is used twice, or where what a layer was given
+    or gave is changed in its place: gradients would be those of something else.
+    """
     import torch
 
     kinds = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.Embedding, torch.nn.GroupNorm, torch.nn.LayerNorm)
@@ -93,6 +105,8 @@ def _by_layers(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, An
         for hook in hooks:
             hook.remove()
     if len({id(one.layer) for one in seen}) < len(seen) or len(seen) < len(layers):
+        return None
+    if not all(one.untouched for one in seen):
         return None
     back = torch.autograd.grad(losses.sum(), [one.gave for one in seen])
     with torch.no_grad():

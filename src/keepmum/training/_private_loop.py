@@ -50,7 +50,7 @@ def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch:
     from keepmum.training.private import Step
 
     torch = import_torch()
-    n, device, mechanism = len(pool.y), pool.X.device, recipe.mechanism
+    n, device, mechanism = len(pool.y), pool.X.device, recipe.in_use
     rate, steps, sd = recipe.rate(n), recipe.steps(n), recipe.noise_for(n) * recipe.clip
     parameters = trained_parameters(module)
     size = sum(p.numel() for p in parameters)

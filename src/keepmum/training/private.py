@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -16,6 +15,7 @@ from keepmum.errors import ConfigError
 from keepmum.targets._base import ScoreTarget
 from keepmum.training._base import Trainer
 from keepmum.training._canonical import canonical
+from keepmum.training._private_random import normal, uniform
 from keepmum.training.statement import Statement
 from keepmum.training.torch import TorchTrainer
 
@@ -46,6 +46,35 @@ class Mechanism:
     def normalizer(self, expected: float, drawn: int) -> float:
         """What the sum is divided by: the expected number of records, whatever was drawn."""
         return expected
+
+
+class Unrepeatable(Mechanism):
+    """Another mechanism, whose draws and noise come from the operating system and from no seed.
+
+    Args:
+      inner: The other mechanism.
+    """
+
+    def __init__(self, inner: Mechanism) -> None:
+        self.inner = inner
+
+    def sample(self, n: int, rate: float, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Places of the records of a step, each drawn by itself."""
+        return np.flatnonzero(uniform(n) < rate)
+
+    def clipped_sum(self, module: Any, X: Any, y: Any, clip: float) -> Any:
+        """That of the other mechanism."""
+        return self.inner.clipped_sum(module, X, y, clip)
+
+    def noise(self, size: int, sd: float, generator: Any) -> Any:
+        """Gaussian noise with this standard deviation."""
+        import torch
+
+        return torch.from_numpy(normal(size) * sd).float()
+
+    def normalizer(self, expected: float, drawn: int) -> float:
+        """That of the other mechanism."""
+        return self.inner.normalizer(expected, drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +145,9 @@ class PrivateTrainer(Trainer):
 
     def __post_init__(self) -> None:
         if (self.noise is None) == (self.epsilon is None):
-            raise ConfigError("expected either noise or epsilon, got " + ("both" if self.noise else "neither"))
-        small = [v for v in (self.noise, self.epsilon) if v is not None and not 0 <= v < math.inf]
-        if small or not self.clip > 0 or self.batch < 1 or not 0 < self.delta < 1 or self.epsilon == 0:
+            raise ConfigError(f"expected either noise or epsilon, got {'neither' if self.noise is None else 'both'}")
+        odd = [v for v in (self.noise, self.epsilon) if v is not None and not 0 <= v < math.inf]
+        if odd or not self.clip > 0 or self.batch < 1 or not 0 < self.delta < 1 or self.epsilon == 0:
             raise ConfigError(
                 f"expected noise of 0 or more or an epsilon above 0, clip above 0, a batch of at least 1 and a delta "
                 f"between 0 and 1, got {self.noise}, {self.epsilon}, {self.clip}, {self.batch} and {self.delta}"
@@ -136,6 +165,11 @@ class PrivateTrainer(Trainer):
     def fleet_note(self) -> str:
         """One after another."""
         return "one after another: each gradient is clipped by itself"
+
+    @property
+    def in_use(self) -> Mechanism:
+        """The mechanism, with the randomness that training uses."""
+        return Unrepeatable(self.mechanism) if self.secure else self.mechanism
 
     def rate(self, records: int) -> float:
         """Probability with which each of so many records is drawn in a step."""
@@ -213,8 +247,6 @@ class PrivateTrainer(Trainer):
         pool = pool_of(records, fresh(self.inner.build)[0], self.inner.classes or classes, device)
         seeds = Seeds.of(seed)
         module = built(self.inner.build, seeds.weights).to(device)
-        if self.secure:
-            seeds = Seeds(seeds.weights, *(secrets.randbits(63) for _ in range(3)))
         train_private(self, module, pool, seeds, watch)
         target = TorchTarget(module, pool.classes, device=self.inner.device)
         target.notes = [*target.notes, self.said(len(records))]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from keepmum.errors import ConfigError, DataError
+from keepmum.training._private_random import normal
 
 Floats = NDArray[np.float64]
 
@@ -126,7 +127,7 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _descend(self, X: Floats, truth: Floats) -> Floats:
         """Noisy steps; the average of the later half of the weights is kept, which costs no privacy."""
-        rng = np.random.default_rng(self.random_state)
+        seeded = None if self.random_state is None else np.random.default_rng(self.random_state)
         weights = np.zeros((truth.shape[1], X.shape[1]))
         total, kept = np.zeros_like(weights), 0
         length = np.linalg.norm(X, axis=1)
@@ -134,7 +135,8 @@ class PrivateLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
             error = _softmax(X @ weights.T) - truth
             size = np.linalg.norm(error, axis=1) * length
             error *= np.minimum(1.0, self.clip / np.maximum(size, 1e-12))[:, None]
-            released = error.T @ X + rng.normal(0, self.noise_ * self.clip, weights.shape)
+            drawn = normal(weights.size) if seeded is None else seeded.normal(size=weights.size)
+            released = error.T @ X + self.noise_ * self.clip * drawn.reshape(weights.shape)
             weights = weights - self.lr * (released / len(X) + self.l2 * weights)
             if step >= self.iterations // 2:
                 total, kept = total + weights, kept + 1

@@ -135,7 +135,7 @@ def of_sampled_sums(
         randomness="the operating system's" if secure else "a seed: whoever knows it knows the noise",
         search=search,
         caveats=(
-            "The number of records is taken to be public.",
+            "The number of records and the classes are taken to be public.",
             "Numbers are floating-point: attacks on their last bits are not ruled out.",
             "The statement is about the weights and everything computed from them, and about nothing else that was "
             "published of the records, such as how they were scaled.",
