@@ -125,6 +125,25 @@ def test_no_record_counts_for_more_than_the_norm(name):
     assert not Mechanism().clipped_sum(module, X[:0], y[:0], 0.1).any()
 
 
+@pytest.mark.parametrize("clip", [0.05, 1e6])
+@pytest.mark.parametrize("name", CASES)
+def test_a_record_with_several_views_counts_once_by_their_mean_loss(name, clip):
+    from keepmum.training._private_loop import losses
+
+    torch.manual_seed(0)
+    module = CASES[name][0]()
+    X, y = batch(name, 12)
+    y = y[:4]
+    mine = Mechanism().clipped_sum(module, X, y, clip)
+    theirs = 0
+    for row in range(4):
+        module.zero_grad()
+        losses(module(X[3 * row : 3 * row + 3]), y[row].repeat(3)).mean().backward()
+        flat = torch.cat([p.grad.reshape(-1) for p in module.parameters()])
+        theirs = theirs + flat * min(1.0, clip / float(flat.norm()))
+    assert float((mine - theirs).norm() / theirs.norm()) < 1e-5
+
+
 def test_book_keeping_is_used_where_it_can_be():
     from keepmum.training._private_gradients import _by_layers
     from keepmum.training._private_loop import losses
@@ -264,6 +283,55 @@ def test_what_comes_from_the_operating_system_is_normal_and_never_the_same():
 def test_bad_settings(changes, said):
     with pytest.raises(ConfigError, match=said):
         recipe(**changes)
+
+
+def jittered(X, generator):
+    return X + torch.randn(X.shape, generator=generator)
+
+
+def halved(X, generator):
+    return X[:, :2]
+
+
+def changing(**changes) -> PrivateTrainer:
+    inner = TorchTrainer(build, optimizer="sgd", lr=0.5, epochs=4, augment=jittered)
+    return PrivateTrainer(inner, **({"noise": 1.0, "batch": 30, "views": 3} | changes))
+
+
+def test_views_of_a_record_hang_on_nobody_else():
+    from keepmum.training._private_loop import Views
+
+    X, rows = torch.from_numpy(people().X[:6]), np.arange(6)
+    views = Views(changing(), 7)
+    whole, fewer, later = views.of(X, rows, 2), views.of(X[2:], rows[2:], 2), views.of(X, rows, 3)
+    assert whole.shape == (18, 4)
+    assert torch.equal(whole[6:], fewer)
+    assert not torch.isclose(whole, later).any()
+    assert len(whole.unique(dim=0)) == 18
+    assert views.of(X[:0], rows[:0], 0).shape == (0, 4)
+    assert Views(recipe(), 7).of(X, rows, 2) is X
+
+
+def test_a_recipe_that_changes_its_records_is_trained_with_the_same_noise_and_sensitivity():
+    from keepmum.audit_dp import check_mechanism
+
+    steps = watched(changing(clip=0.5))
+    assert all(float(step.clipped.norm()) <= 0.5 * len(step.rows) + 1e-5 for step in steps)
+    checks = check_mechanism(changing(), people())
+    assert [check.name for check in checks if not check.passed] == []
+    assert changing().statement(90).epsilon == recipe().statement(90).epsilon
+    keys = {changing().key, changing(views=1).key, changing(views=2).key, recipe().key}
+    assert len(keys) == 4
+
+
+def test_bad_views():
+    with pytest.raises(ConfigError, match=r"1 view of each record, or more of a recipe with augment, got 2 without"):
+        recipe(views=2)
+    with pytest.raises(ConfigError, match=r"got 0 with"):
+        changing(views=0)
+    made = changing()
+    with pytest.raises(ConfigError, match=r"augment to keep the shape \(4,\) of records, got \(2,\)"):
+        replace(made, inner=replace(made.inner, augment=halved)).train(people(), 0)
 
 
 def test_batch_normalization_is_refused():

@@ -28,7 +28,7 @@ def clipped_sum(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, A
 
     Args:
       module: In training mode; what it gives about a record must hang on that record alone.
-      X: ``(b, …)`` inputs.
+      X: ``(b, …)`` inputs, or ``(b v, …)`` with ``v`` views of each record one after another, whose mean loss counts.
       y: ``(b,)`` labels.
       clip: Largest norm, above 0.
       loss: From ``(b, K)`` logits and labels to ``(b,)`` losses.
@@ -38,7 +38,7 @@ def clipped_sum(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, A
     """
     import torch
 
-    if not len(X):
+    if not len(y):
         return torch.zeros(sum(p.numel() for p in trained_parameters(module)), dtype=X.dtype, device=X.device)
     made = _by_layers(module, X, y, clip, loss)
     return _by_chunks(module, X, y, clip, loss) if made is None else made
@@ -96,11 +96,12 @@ def _by_layers(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, An
         return None
     if any(not _known(layer) for layer in layers):
         return None
+    views = len(X) // len(y)
     seen: list[Seen] = []
     hooks = [layer.register_forward_hook(lambda part, a, out: seen.append(Seen(part, a[0], out))) for layer in layers]
     try:
         answer = module(X)
-        losses = loss(getattr(answer, "logits", answer), y)
+        losses = loss(getattr(answer, "logits", answer), y.repeat_interleave(views))
     finally:
         for hook in hooks:
             hook.remove()
@@ -108,9 +109,9 @@ def _by_layers(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, An
         return None
     if not all(one.untouched for one in seen):
         return None
-    back = torch.autograd.grad(losses.sum(), [one.gave for one in seen])
+    back = torch.autograd.grad(losses.sum() / views, [one.gave for one in seen])
     with torch.no_grad():
-        parts = [_part(one, grad) for one, grad in zip(seen, back, strict=True)]
+        parts = [_part(one, grad, len(y)) for one, grad in zip(seen, back, strict=True)]
         norms = torch.stack([squared for squared, _ in parts]).sum(dim=0).sqrt()
         scale = (clip / (norms + SMALL)).clamp(max=1.0)
         found: dict[int, Any] = {}
@@ -133,24 +134,24 @@ def _known(layer: Any) -> bool:
 Part = tuple[Any, Callable[[Any], list[Any]]]
 
 
-def _part(one: Seen, back: Any) -> Part:
-    """Squared norms ``(b,)`` of a layer's gradients, and their sum for given scales."""
+def _part(one: Seen, back: Any, records: int) -> Part:
+    """Squared norms ``(b,)`` of a layer's gradients, and their sum for given scales; a record's views add up."""
     import torch
 
     layer = one.layer
     if isinstance(layer, torch.nn.Linear):
-        return _linear(one.given, back, layer)
+        return _linear(one.given, back, layer, records)
     if isinstance(layer, torch.nn.Conv2d):
-        return _convolution(one.given, back, layer)
+        return _convolution(one.given, back, layer, records)
     if isinstance(layer, torch.nn.Embedding):
-        return _embedding(one.given, back, layer)
-    return _norm_layer(one, back)
+        return _embedding(one.given, back, layer, records)
+    return _norm_layer(one, back, records)
 
 
-def _linear(given: Any, back: Any, layer: Any) -> Part:
+def _linear(given: Any, back: Any, layer: Any, records: int) -> Part:
     import torch
 
-    a, g = given.reshape(len(given), -1, given.shape[-1]), back.reshape(len(back), -1, back.shape[-1])
+    a, g = given.reshape(records, -1, given.shape[-1]), back.reshape(records, -1, back.shape[-1])
     wanted = [layer.weight.requires_grad, layer.bias is not None and layer.bias.requires_grad]
     rows = a.shape[1]
     squared = torch.zeros(len(a), dtype=g.dtype, device=g.device)
@@ -179,22 +180,21 @@ def _linear(given: Any, back: Any, layer: Any) -> Part:
     return squared, summed
 
 
-def _convolution(given: Any, back: Any, layer: Any) -> Part:
+def _convolution(given: Any, back: Any, layer: Any, records: int) -> Part:
     """A convolution is linear in patches."""
     import torch
 
     patches = torch.nn.functional.unfold(
         given, layer.kernel_size, dilation=layer.dilation, padding=layer.padding, stride=layer.stride
     )
-    squared, summed = _linear(patches.transpose(1, 2), back.flatten(2).transpose(1, 2), layer)
-    return squared, summed
+    return _linear(patches.transpose(1, 2), back.flatten(2).transpose(1, 2), layer, records)
 
 
-def _embedding(given: Any, back: Any, layer: Any) -> Part:
+def _embedding(given: Any, back: Any, layer: Any, records: int) -> Part:
     """Equal tokens of a record add up before the norm is taken."""
     import torch
 
-    tokens, g = given.reshape(len(given), -1), back.reshape(len(back), -1, back.shape[-1])
+    tokens, g = given.reshape(records, -1), back.reshape(records, -1, back.shape[-1])
     same = (tokens[:, :, None] == tokens[:, None, :]).to(g.dtype)
     if layer.padding_idx is not None:
         g = g * (tokens != layer.padding_idx)[:, :, None]
@@ -208,7 +208,7 @@ def _embedding(given: Any, back: Any, layer: Any) -> Part:
     return squared, summed
 
 
-def _norm_layer(one: Seen, back: Any) -> Part:
+def _norm_layer(one: Seen, back: Any, records: int) -> Part:
     """Scale and shift of a layer that normalizes each record by itself."""
     import torch
 
@@ -224,6 +224,7 @@ def _norm_layer(one: Seen, back: Any) -> Part:
         by_weight = (back * plain).sum(dim=axes) if axes else back * plain
         by_bias = back.sum(dim=axes) if axes else back
     parts = [by_weight.flatten(1)] + ([by_bias.flatten(1)] if layer.bias is not None else [])
+    parts = [part.reshape(records, -1, part.shape[1]).sum(dim=1) for part in parts]
     squared = torch.stack([part.square().sum(dim=1) for part in parts]).sum(dim=0)
     return squared, lambda scale: [(part * scale[:, None]).sum(dim=0) for part in parts]
 
@@ -233,15 +234,17 @@ def _by_chunks(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, An
     import torch
 
     total = torch.zeros(sum(p.numel() for p in trained_parameters(module)), dtype=X.dtype, device=X.device)
-    for start in range(0, len(X), CHUNK):
-        flat = per_example(module, X[start : start + CHUNK], y[start : start + CHUNK], loss)
+    views = len(X) // len(y)
+    for start in range(0, len(y), CHUNK):
+        stop = start + CHUNK
+        flat = per_example(module, X[start * views : stop * views], y[start:stop], loss)
         scale = (clip / (flat.norm(dim=1) + SMALL)).clamp(max=1.0)
         total += scale @ flat
     return total
 
 
 def per_example(module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) -> Any:
-    """Gradients of each record, ``(b, p)``."""
+    """Gradients of each record, ``(b, p)``; of the mean loss over its views, if there are several."""
     import torch
     from torch.func import functional_call, grad, vmap
 
@@ -250,8 +253,9 @@ def per_example(module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) ->
     fixed |= {name: b.detach() for name, b in module.named_buffers()}
 
     def of(parameters: Any, x: Any, label: Any) -> Any:
-        answer = functional_call(module, {**parameters, **fixed}, (x.unsqueeze(0),))
-        return loss(getattr(answer, "logits", answer), label.unsqueeze(0)).sum()
+        answer = functional_call(module, {**parameters, **fixed}, (x,))
+        return loss(getattr(answer, "logits", answer), label.expand(len(x))).mean()
 
-    found = vmap(grad(of), in_dims=(None, 0, 0), randomness="different")(trained, X, y)
+    views = X.reshape(len(y), -1, *X.shape[1:])
+    found = vmap(grad(of), in_dims=(None, 0, 0), randomness="different")(trained, views, y)
     return torch.cat([found[name].flatten(1) for name in trained], dim=1)

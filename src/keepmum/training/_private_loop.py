@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keepmum.errors import ConfigError
 from keepmum.targets._tensors import FAILURES, import_torch
@@ -13,6 +14,10 @@ from keepmum.training._torch_loop import check_finite, lr_at, optimizer_of
 
 if TYPE_CHECKING:
     from keepmum.training.private import PrivateTrainer, Watch
+
+
+ODD = 0x9E3779B97F4A7C15
+"""Spreads neighboring numbers far apart; torch seeds by 32 bits, and the upper ones hang on all below."""
 
 
 def losses(logits: Any, y: Any) -> Any:
@@ -35,14 +40,47 @@ def train_private(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds,
     from keepmum.training._private_gradients import check_module
 
     check_module(module)
-    if recipe.inner.augment is not None:
-        raise ConfigError("expected a recipe without augmentation for private training, got one with")
     try:
         with quiet(pool.X.device):
             _train(recipe, module, pool, seeds, watch)
     except FAILURES as err:
         raise untrainable(err, len(pool.y)) from err
     check_finite(module)
+
+
+class Views:
+    """Changed copies of records, each drawn by itself.
+
+    What becomes of a record hangs on it and on nobody else in the batch: a record more or less changes no other's
+    views, and nothing is mixed.
+
+    Args:
+      recipe: Its change, and the number of views.
+      seed: Of the changes.
+    """
+
+    def __init__(self, recipe: PrivateTrainer, seed: int) -> None:
+        self.change, self.count, self.seed = recipe.inner.augment, recipe.views, seed
+
+    def of(self, X: Any, rows: NDArray[np.intp], step: int) -> Any:
+        """``(b v, …)`` views of ``(b, …)`` records, those of a record one after another; the records if none change.
+
+        Raises:
+          ConfigError: The change makes another shape.
+        """
+        torch = import_torch()
+        if self.change is None or not len(X):
+            return X
+        generator, made = torch.Generator(), []
+        for x, row in zip(X, rows.tolist(), strict=True):
+            generator.manual_seed((self.seed + (step << 32) + row) * ODD % (1 << 64) >> 32)
+            made.append(self.change(x.unsqueeze(0).repeat(self.count, *[1] * x.ndim), generator))
+        views = torch.cat(made)
+        if views.shape != (len(X) * self.count, *X.shape[1:]):
+            raise ConfigError(
+                f"expected augment to keep the shape {tuple(X.shape[1:])} of records, got {tuple(views.shape[1:])}"
+            )
+        return views
 
 
 def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch: Watch | None) -> None:
@@ -56,6 +94,7 @@ def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch:
     size = sum(p.numel() for p in parameters)
     optimizer = optimizer_of(recipe.inner, parameters)
     rows_of, noise_of = np.random.default_rng(seeds.order), torch.Generator().manual_seed(seeds.noise)
+    views = Views(recipe, seeds.augment)
     draw_from(seeds.augment, device)
     module.train()
     for number in range(steps):
@@ -63,7 +102,7 @@ def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch:
             group["lr"] = lr_at(recipe.inner, int(number * rate))
         rows = mechanism.sample(n, rate, rows_of)
         X, y = pool.batch(torch.as_tensor(rows, device=device))
-        clipped = mechanism.clipped_sum(module, X, y, recipe.clip)
+        clipped = mechanism.clipped_sum(module, views.of(X, rows, number), y, recipe.clip)
         noise = mechanism.noise(size, sd, noise_of).to(device=device, dtype=clipped.dtype)
         released = clipped + noise
         normalizer = mechanism.normalizer(rate * n, len(rows))

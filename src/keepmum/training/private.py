@@ -31,7 +31,10 @@ class Mechanism:
         return np.flatnonzero(rng.random(n) < rate)
 
     def clipped_sum(self, module: Any, X: Any, y: Any, clip: float) -> Any:
-        """Sum of the records' gradients, each scaled to a norm of at most ``clip``, ``(p,)``."""
+        """Sum of the records' gradients, each scaled to a norm of at most ``clip``, ``(p,)``.
+
+        With several views of each record, ``X`` holds ``v`` times as many rows as ``y``.
+        """
         from keepmum.training._private_gradients import clipped_sum
         from keepmum.training._private_loop import losses
 
@@ -110,9 +113,10 @@ class PrivateTrainer(Trainer):
     """Trains torch modules by DP-SGD: records drawn independently, gradients clipped one by one, Gaussian noise.
 
     The guarantee is for adding or removing one record. The number of records is taken to be public; it decides the
-    rate. Optimizer, learning rate and schedule are those of the inner recipe, and see nothing but the noisy sums.
-    Seeds decide all that is drawn, so that an audit can be repeated: whoever knows the seed knows the noise. For a
-    model that is released, train with ``secure=True``.
+    rate. A recipe that changes its records shows each record's changed views to the model, and clips the gradient of
+    their mean loss: however many views, a record counts once. Optimizer, learning rate and schedule are those of the
+    inner recipe, and see nothing but the noisy sums. Seeds decide all that is drawn, so that an audit can be repeated:
+    whoever knows the seed knows the noise. For a model that is released, train with ``secure=True``.
 
     Attributes:
       inner: Module, optimizer, learning rate, epochs; its loss is cross-entropy.
@@ -121,6 +125,8 @@ class PrivateTrainer(Trainer):
       delta: Of the guarantee.
       clip: Largest norm of a record's gradient, above 0.
       batch: Expected number of records in a step; with the number of records it makes the rate.
+      views: Changed copies of each record in a step, at least 1 (augmentation multiplicity); more than 1 wants a recipe
+        with ``augment``.
       secure: Whether rows and noise are drawn from the operating system's randomness and not from the seed.
       tried: Trainings of other settings on the same records before this one, as far as they are known.
       mechanism: The steps.
@@ -130,7 +136,9 @@ class PrivateTrainer(Trainer):
         its own.
 
     References:
-      Abadi et al. Deep Learning with Differential Privacy. CCS 2016, arXiv:1607.00133, algorithm 1.
+      Abadi et al. Deep Learning with Differential Privacy. CCS 2016, arXiv:1607.00133, algorithm 1;
+      De, Berrada, Hayes, Smith, Balle. Unlocking High-Accuracy Differentially Private Image Classification through
+      Scale. 2022, arXiv:2204.13650 (augmentation multiplicity).
     """
 
     inner: TorchTrainer
@@ -139,6 +147,7 @@ class PrivateTrainer(Trainer):
     delta: float = 1e-5
     clip: float = 1.0
     batch: int = 64
+    views: int = 1
     secure: bool = False
     tried: int | None = None
     mechanism: Mechanism = field(default_factory=Mechanism, compare=False)
@@ -152,13 +161,19 @@ class PrivateTrainer(Trainer):
                 f"expected noise of 0 or more or an epsilon above 0, clip above 0, a batch of at least 1 and a delta "
                 f"between 0 and 1, got {self.noise}, {self.epsilon}, {self.clip}, {self.batch} and {self.delta}"
             )
+        if self.views < 1 or (self.views > 1 and self.inner.augment is None):
+            raise ConfigError(
+                f"expected 1 view of each record, or more of a recipe with augment, got {self.views} "
+                f"{'without' if self.inner.augment is None else 'with'} augment"
+            )
         if self.inner.objective is not None or self.inner.loss != "cross-entropy" or self.inner.patience:
             raise ConfigError("expected a recipe that minimizes cross-entropy and does not stop early, got another one")
 
     @property
     def key(self) -> str:
         """The inner recipe's and all settings."""
-        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("inner", "mechanism", "tried")}
+        aside = {"inner", "mechanism", "tried"} | ({"views"} if self.views == 1 else set())
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in aside}
         return f"private trainer {VERSION} {canonical(self.mechanism)} {told} of {self.inner.key}"
 
     @property

@@ -26,6 +26,7 @@ class DpSgd(TrainingDefense):
       noise: Noise multiplier, above 0, or None to choose it for epsilon.
       clip: Largest norm of a record's gradient.
       batch: Expected records in a step; more is better, at the price of time.
+      views: Changed copies of each record in a step, for a recipe that changes its records.
       lr: Learning rate, or None for the recipe's.
       epochs: Passes, or None for the recipe's.
       secure: Whether draws and noise come from the operating system: for models that are released.
@@ -34,17 +35,18 @@ class DpSgd(TrainingDefense):
       ConfigError: A number out of range.
 
     References:
-      Abadi et al. CCS 2016, arXiv:1607.00133.
+      Abadi et al. CCS 2016, arXiv:1607.00133; De et al. 2022, arXiv:2204.13650 (several views of a record).
     """
 
     id: ClassVar[str] = "training/dp-sgd"
-    references: ClassVar[tuple[str, ...]] = ("arXiv:1607.00133",)
+    references: ClassVar[tuple[str, ...]] = ("arXiv:1607.00133", "arXiv:2204.13650")
 
     epsilon: float = 8.0
     delta: float = 1e-5
     noise: float | None = None
     clip: float = 1.0
     batch: int = 256
+    views: int = 1
     lr: float | None = None
     epochs: int | None = None
     secure: bool = False
@@ -76,5 +78,6 @@ class DpSgd(TrainingDefense):
             delta=self.delta,
             clip=self.clip,
             batch=self.batch,
+            views=self.views,
             secure=self.secure,
         )
