@@ -6,6 +6,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -248,18 +249,28 @@ def beside(noise: float, rate: float, count: int, delta: float) -> list[str]:
         return [rdp, "–"]
 
 
-def tanh_cnn() -> Any:
-    from torch import nn
+@dataclass(frozen=True)
+class TanhCnn:
+    """Builds a convolutional net for images of 8 by 8 pixels, with so many channels in each of two layers."""
 
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.Tanh(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 16, 3, padding=1),
-        nn.Tanh(),
-        nn.Flatten(),
-        nn.Linear(256, 10),
-    )
+    channels: int
+
+    def __call__(self) -> Any:
+        from torch import nn
+
+        return nn.Sequential(
+            nn.Conv2d(1, self.channels, 3, padding=1),
+            nn.Tanh(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(self.channels, self.channels, 3, padding=1),
+            nn.Tanh(),
+            nn.Flatten(),
+            nn.Linear(16 * self.channels, 10),
+        )
+
+
+CHANNELS = {1.0: 16, 4.0: 16, 8.0: 32}
+"""The wider net was better at epsilon 8 and worse at 4 on seeds 101 … 112, which are not those that are reported."""
 
 
 def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
@@ -268,11 +279,18 @@ def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
 
     bunch = load_digits()
     X = (bunch.images / 16)[:, None].astype(np.float32)
-    inner = TorchTrainer(tanh_cnn, optimizer="sgd", lr=0.5, momentum=0.9, epochs=30, schedule="cosine")
-    recipes = {eps: PrivateTrainer(inner, epsilon=eps, batch=140, clip=0.5) for eps in (1.0, 4.0, 8.0)}
-    seeds = range(2 if quick else 6)
+    recipes = {
+        eps: PrivateTrainer(
+            TorchTrainer(TanhCnn(channels), optimizer="sgd", lr=0.5, momentum=0.9, epochs=30, schedule="cosine"),
+            epsilon=eps,
+            batch=140,
+            clip=0.5,
+        )
+        for eps, channels in CHANNELS.items()
+    }
+    seeds = range(2 if quick else 12)
     found: dict[Any, list[float]] = {}
-    for name, recipe in {**recipes, "plain": TorchTrainer(tanh_cnn, epochs=30)}.items():
+    for name, recipe in {**recipes, "plain": TorchTrainer(TanhCnn(16), epochs=30)}.items():
         for seed in seeds:
             order = np.random.default_rng(seed).permutation(len(X))
             train, test = order[:1400], order[1400:]
@@ -286,6 +304,7 @@ def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
     }
     rows = [[str(name), f"{statistics.mean(v):.3f}", f"{min(v):.3f}", f"{max(v):.3f}"] for name, v in found.items()]
     note = f"Convolutional net, 1,400 records to train on, 397 to test on, delta 1e-5, {len(seeds)} seeds."
+    note += " 16 channels in each layer, 32 at epsilon 8: chosen on other seeds."
     return bars, table("Accuracy on digits", ["epsilon", "mean", "least", "most"], rows, note)
 
 

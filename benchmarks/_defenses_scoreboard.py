@@ -28,9 +28,10 @@ from keepmum.defenses.training import (
 )
 from keepmum.harden import Frontier, Row, Verdict, harden
 from keepmum.harden._verdict import rate_of
-from keepmum.harden._words import cells, head
+from keepmum.harden._words import cells, head, interval
 
 SECRET = b"of this benchmark only"
+SEARCHES: dict[str, tuple[str, ...]] = {"table": (), "images": ("inversion/cmaes", "inversion/boundary")}
 LEAKS = ("population", "canary", "population_label_only", "canary_label_only")
 
 
@@ -71,6 +72,8 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
     for task in tasks:
         found = played(task, models, quick)
         tables.append(shown(task, found))
+        if SEARCHES[task.name]:
+            tables.append(drawn(task, found))
         bars |= judged(task.name, found)
     return bars, tables
 
@@ -83,7 +86,16 @@ def played(task: Task, models: int, quick: bool) -> Frontier:
         if done % models == 0:
             print(f"  {task.name}: {done} of {total} models, {what}", flush=True)
 
-    return harden(task.trainer, task.split, defenses=defenses(task), models=models, seed=0, out=out, progress=tell)
+    return harden(
+        task.trainer,
+        task.split,
+        defenses=defenses(task),
+        attacks=SEARCHES[task.name],
+        models=models,
+        seed=0,
+        out=out,
+        progress=tell,
+    )
 
 
 def shown(task: Task, found: Frontier) -> dict[str, Any]:
@@ -95,6 +107,19 @@ def shown(task: Task, found: Frontier) -> dict[str, Any]:
         "in the training data twice: this column tells of the others. Cost: time to train, of that without a defense."
     )
     return table(f"Scoreboard: {task.name}", head(found)[1:], rows, note)
+
+
+def drawn(task: Task, found: Frontier) -> dict[str, Any]:
+    """What inversion attacks draw behind each defense."""
+    rows = []
+    for row in found.rows:
+        told = [row.inversion.get(attack) for attack in SEARCHES[task.name]]
+        rows.append([row.name, *("–" if one is None or one.success is None else interval(one.success) for one in told)])
+    note = (
+        "Share of ten classes whose picture, drawn by queries to one model of the row, others name right: percent, "
+        "with 95 % intervals; guessing has 10. What stands for a class is no person's picture here."
+    )
+    return table(f"Pictures drawn: {task.name}", ["defense", *SEARCHES[task.name]], rows, note)
 
 
 def judged(name: str, found: Frontier) -> Bars:

@@ -27,7 +27,7 @@ is listed, also those that miss it. How defenses are judged stands under
 BENCHMARK = Benchmark(
     "defenses",
     "Defenses, measured",
-    ("output", "dp", "auditing", "scoreboard"),
+    ("output", "dp", "auditing", "verdicts", "scoreboard"),
     HOME / "docs" / "benchmarks" / "defenses.md",
     INTRODUCTION,
 )

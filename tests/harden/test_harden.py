@@ -341,3 +341,98 @@ def test_one_class_is_refused() -> None:
 
 def test_rows_tell_nothing_without_numbers() -> None:
     assert np.isnan(Row("x", Verdict.NOT_RUN).accuracy)
+
+
+def test_rows_that_differ_in_their_answers_share_models_and_say_what_they_say_alone(monkeypatch) -> None:
+    from keepmum.shadows import _unit
+
+    trained = []
+    whole = _unit.train_fleet
+
+    def counted(trainer, records, fleet, signal):
+        trained.append(2 * len(fleet))
+        return whole(trainer, records, fleet, signal)
+
+    monkeypatch.setattr(_unit, "train_fleet", counted)
+    how = {"models": 6, "canaries": 30, "seed": 3}
+    rows = ["output/rounding:decimals=1", "output/hamp-swap", "training/leaf-size:records=9", "output/top-k"]
+    both = "training/leaf-size:records=9 + output/rounding:decimals=1"
+    found = keepmum.harden(TREE, split(), defenses=[*rows, both], **how)
+    assert sum(trained) == 12
+    for row in rows:
+        alone = keepmum.harden(TREE, split(), defenses=[row], **how).row(row)
+        assert found.row(row).metrics == alone.metrics
+    assert found.row(both).verdict is not Verdict.NOT_RUN
+    assert found.row("output/hamp-swap").cost == pytest.approx(1)
+    trained.clear()
+    keepmum.harden(TREE, split(), defenses=["output/noise", "output/temperature"], **how)
+    assert sum(trained) == 12, "noise is drawn from each model's seed: it wants models of its own"
+
+
+def test_a_row_that_fails_takes_no_other_with_it() -> None:
+    class Odd(Rounding):
+        def answer(self, scores):
+            raise ZeroDivisionError("odd")
+
+    found = keepmum.harden(TREE, split(), defenses=[Odd(3), Rounding(1)], models=6, canaries=30)
+    assert [row.verdict is Verdict.NOT_RUN for row in found.rows] == [False, True, False, False]
+    assert found.rows[1].reason == "ZeroDivisionError: odd"
+
+
+def test_inversion_is_played_once_on_what_each_model_shows(tmp_path, monkeypatch) -> None:
+    from keepmum.attacks.inversion.class_profile import ClassProfile
+
+    played = []
+    run = ClassProfile.run
+
+    def counted(self, target, split, ctx):
+        played.append(target.access)
+        if len(played) == 3:
+            raise ZeroDivisionError("odd")
+        return run(self, target, split, ctx)
+
+    monkeypatch.setattr(ClassProfile, "run", counted)
+    how = {"models": 6, "canaries": 30, "out": tmp_path}
+    how |= {"attacks": ["inversion/class-profile", "inversion/cmaes"], "defenses": [Rounding(1), LeafSize(20)]}
+    found = keepmum.harden(TREE, split(), **how)
+    none, rounded, leaf, labels = (row.inversion["inversion/class-profile"] for row in found.rows)
+    assert none.metric == rounded.metric == "resemblance"
+    assert -1 <= none.success.low <= none.success.value <= none.success.high <= 1
+    assert "correlation" in none.said
+    assert leaf.said == "was not played: ZeroDivisionError: odd"
+    assert labels.reason == "needs scores access, the target offers label-only"
+    assert found.rows[0].inversion["inversion/cmaes"].reason.startswith("needs images")
+    assert played == ["scores"] * 3
+    again = keepmum.harden(TREE, split(), **how)
+    assert len(played) == 3
+    assert again.to_json() == found.to_json()
+    told = json.loads(found.to_json())["rows"]
+    assert told[0]["inversion"]["inversion/class-profile"]["metric"] == "resemblance"
+    assert told[2]["inversion"]["inversion/class-profile"] == {"reason": "ZeroDivisionError: odd"}
+    assert "needs images" in found.to_markdown()
+    assert "was not played: ZeroDivisionError: odd" in (tmp_path / "harden.html").read_text()
+
+
+def test_a_picture_is_drawn_from_a_model_that_shows_its_scores() -> None:
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    bunch = load_digits(n_class=4)
+    X, y = (bunch.images / 16).astype(np.float32)[:320], bunch.target[:320]
+    pictures = Split(Records(X[::2], y[::2]), Records(X[1::2], y[1::2]))
+
+    class Flat(LogisticRegression):
+        def fit(self, X, y):
+            return super().fit(np.asarray(X).reshape(len(X), -1), y)
+
+        def predict_proba(self, X):
+            return super().predict_proba(np.asarray(X).reshape(len(X), -1))
+
+    found = keepmum.harden(
+        Flat(C=0.1), pictures, defenses=[Rounding(2)], models=6, canaries=30, attacks=["inversion/cmaes"]
+    )
+    none, rounded, labels = (row.inversion["inversion/cmaes"] for row in found.rows)
+    assert none.metric == "identified"
+    assert none.success.value >= 0.75
+    assert rounded.success is not None
+    assert labels.success is None

@@ -116,7 +116,7 @@ def _show(found: Frontier, terminal: Terminal) -> None:
     from rich.text import Text
 
     from keepmum.harden._verdict import rate_of
-    from keepmum.harden._words import SHORT, heads, summary
+    from keepmum.harden._words import SHORT, heads, inverted, summary
 
     table = Table(box=None, pad_edge=False)
     table.add_column("defense", no_wrap=True)
@@ -139,5 +139,8 @@ def _show(found: Frontier, terminal: Terminal) -> None:
     for row in found.rows:
         if row.reason:
             terminal.show(f"{row.name} was not run: {row.reason}")
+    for row in found.rows:
+        if row.inversion:
+            terminal.show(f"{row.name}:{inverted(row)}")
     if found.measured:
         terminal.show(f"Knee of the frontier: {found.best.name}. {found.best.sentence}")

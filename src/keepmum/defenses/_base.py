@@ -51,10 +51,12 @@ class OutputDefense(Defense):
     Attributes:
       keeps_label: Whether the most probable class stays the most probable one.
       repeatable: Whether the same question always gets the same answer.
+      limited: Whether it stops answering after so many questions.
     """
 
     keeps_label: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
+    limited: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, scores: Floats) -> Floats:

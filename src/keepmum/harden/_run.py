@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from keepmum.attacks import Attack, choose
 from keepmum.data import Records, Split
 from keepmum.defenses import Defense, OutputDefense, TrainingDefense, defended, parse
 from keepmum.errors import ConfigError, KeepmumError
-from keepmum.harden._answers import ASKED, Said, said_of, signal
+from keepmum.harden._answers import ASKED, Said, said_of, signal, signal_behind
 from keepmum.harden._defaults import default_defenses
 from keepmum.harden._measure import FEWEST, Drawn, Lots, measure
 from keepmum.harden._verdict import Verdict, judge, leaking, sentence
@@ -46,8 +47,10 @@ class Hardening:
     progress: Progress
     members: Records
     attacks: list[Attack[Any]]
+    chosen: Sequence[tuple[Defense, ...]] = ()
     began: float = field(default_factory=time.monotonic)
     _plain: dict[bool, dict[str, Drawn]] = field(default_factory=dict)
+    _names: dict[int, str | None] = field(default_factory=dict)
 
     @cached_property
     def lots(self) -> Lots:
@@ -79,11 +82,68 @@ class Hardening:
           NotApplicableError: A defense makes no sense for this recipe.
           TargetError: Training failed.
         """
+        self._together(defenses, told)
         recipe, kept = self.recipe(defenses), self.kept(defenses)
         shadows = self.store.collect(
             recipe, self.world.records, self.models, self.seed, lambda done, _: told(done), kept
         )
         return said_of(shadows)
+
+    def trained(self, defenses: tuple[Defense, ...]) -> str:
+        """What tells the models of this row from others: rows that differ in their answers alone share models."""
+        if not shareable(defenses):
+            return self.recipe(defenses).key
+        return self.recipe(trainings(defenses)).key
+
+    def together(self, defenses: tuple[Defense, ...]) -> list[tuple[Defense, ...]]:
+        """Rows that share the models of this one, itself among them."""
+        rows = [(), *self.chosen]
+        if not shareable(defenses) or defenses not in rows:
+            return [defenses]
+        mine = self.known(defenses)
+        if mine is None:
+            return [defenses]
+        return [each for each in rows if shareable(each) and self.known(each) == mine]
+
+    def _together(self, defenses: tuple[Defense, ...], told: Callable[[int], None]) -> None:
+        """Train the models of a row, and keep what they say behind the defenses of all rows that share them.
+
+        Where one of these rows fails nothing is lost but time: each is collected by itself then.
+        """
+        rows = self.together(defenses)
+        if len(rows) < 2:
+            return
+        fronts = tuple(outputs(each) for each in rows)
+        kept = [(self.recipe(each), self.kept(each)) for each in rows]
+        with suppress(Exception):  # the row that fails tells why by itself
+            self.store.collect_together(
+                self.recipe(trainings(defenses)),
+                kept,
+                lambda places: signal_behind(tuple(fronts[place] for place in places), self.seed),
+                self.world.records,
+                self.models,
+                self.seed,
+                lambda done, _: told(done),
+            )
+
+    def done(self, defenses: tuple[Defense, ...]) -> bool:
+        """Whether nothing of this row is left to train."""
+        try:
+            held = self.store.at_hand(
+                self.recipe(defenses), self.world.records, self.models, self.seed, self.kept(defenses)
+            )
+        except Exception:  # whatever it raises is told when the row is made
+            return False
+        return held == self.models
+
+    def known(self, defenses: tuple[Defense, ...]) -> str | None:
+        """As `trained`; None where a defense does not suit the recipe."""
+        if id(defenses) not in self._names:
+            try:
+                self._names[id(defenses)] = self.trained(defenses)
+            except Exception:  # whatever it raises is told when its row is made
+                self._names[id(defenses)] = None
+        return self._names[id(defenses)]
 
     def plain(self, duplicated: bool) -> dict[str, Drawn]:
         """Everything that is measured without a defense, of the same people and canaries."""
@@ -93,9 +153,21 @@ class Hardening:
         return self._plain[duplicated]
 
     def time_of(self, defenses: tuple[Defense, ...]) -> float:
-        """Seconds that one model took."""
+        """Seconds that the training of one model took."""
         cost = self.store.cost(self.recipe(defenses), self.world.records, self.seed, self.kept(defenses))
-        return cost.seconds if cost is not None else float("nan")
+        if cost is None:
+            return math.nan
+        return cost.seconds if math.isnan(cost.training) else cost.training
+
+    def share(self, defenses: tuple[Defense, ...]) -> float:
+        """About how long a row takes, in units of the time that the first fleet took: training and asking it."""
+        if self.done(defenses):
+            return 0.0
+        plain = self.store.cost(self.recipe(()), self.world.records, self.seed, self.kept(()))
+        if plain is None or not plain.training <= plain.seconds:
+            return cost_of(defenses)
+        asked = (plain.seconds - plain.training) / len(self.together(()))
+        return (plain.training * cost_of(defenses) + asked * len(self.together(defenses))) / plain.seconds
 
 
 def harden(
@@ -146,8 +218,8 @@ def harden(
     folder = None if out is None else Path(out) / "restricted" / "harden"
     store = ShadowStore(folder)
     tell = progress or (lambda done, total, what: None)
-    run = Hardening(recipe, world, models, seed, store, seconds, tell, split.members, searches)
-    frontier = _frontier(run, chosen)
+    run = Hardening(recipe, world, models, seed, store, seconds, tell, split.members, searches, chosen)
+    frontier = _frontier(run)
     if out is not None:
         frontier.save(out)
     return frontier
@@ -203,19 +275,36 @@ def twice(defenses: Sequence[Defense]) -> bool:
     return any(getattr(each, "canaries", "") == "duplicated" for each in defenses)
 
 
+def outputs(defenses: Sequence[Defense]) -> tuple[OutputDefense, ...]:
+    """Those that stand in front of the model."""
+    return tuple(each for each in defenses if isinstance(each, OutputDefense))
+
+
+def trainings(defenses: Sequence[Defense]) -> tuple[Defense, ...]:
+    """Those that change how the model is trained."""
+    return tuple(each for each in defenses if not isinstance(each, OutputDefense))
+
+
+def shareable(defenses: Sequence[Defense]) -> bool:
+    """Whether what stands in front of the models hangs on each question alone, so that others may ask them too."""
+    return all(each.repeatable and not each.limited for each in outputs(defenses))
+
+
 def cost_of(defenses: Sequence[Defense]) -> float:
     """About how many times a plain training these take together."""
     return math.prod(each.cost for each in defenses if isinstance(each, TrainingDefense))
 
 
-def _frontier(run: Hardening, chosen: list[tuple[Defense, ...]]) -> Frontier:
-    total = run.models * (1 + len(chosen))
+def _frontier(run: Hardening) -> Frontier:
+    order = list(dict.fromkeys(run.known(each) for each in [(), *run.chosen]))
+    total = run.models * len(order)
     run.said((), lambda done: run.progress(done, total, "training without a defense"))
     first = time.monotonic() - run.began
     rows = [_row(run, (), run.plain(False))]
     notes = _notes(run, rows[0].metrics)
-    for place, defenses in enumerate(chosen, start=1):
-        rows.append(_one(run, defenses, place * run.models, (total, first)))
+    for defenses in run.chosen:
+        before = order.index(run.known(defenses)) * run.models
+        rows.append(_one(run, defenses, before, (total, first)))
     run.progress(total, total, "done")
     return Frontier(tuple(rows), run.world.people, len(run.world.canaries), run.models, run.seed, notes)
 
@@ -224,7 +313,7 @@ def _one(run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tupl
     """The row of a defense, or why there is none."""
     total, first = sizes
     name = named(defenses)
-    needed = first * cost_of(defenses)
+    needed = first * run.share(defenses)
     left = math.inf if run.seconds is None else run.seconds - (time.monotonic() - run.began)
     if needed > left:
         reason = f"about {needed:.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
@@ -239,7 +328,7 @@ def _one(run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tupl
 
 
 def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn]) -> Row:
-    from keepmum.harden._invert import success
+    from keepmum.harden._invert import invert
 
     undefended = run.plain(twice(defenses))
     metrics = {name: each.estimate() for name, each in drawn.items()}
@@ -258,7 +347,7 @@ def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn])
         models=run.models,
         cost=mine / theirs if theirs > 0 else float("nan"),
         bits=_bits(defenses, len(np.unique(run.world.records.y))),
-        inversion=success(run.recipe(defenses), run.world, run.attacks, run.seed) if run.attacks else {},
+        inversion=invert(defended(run.trainer, *defenses), run.world, run.attacks, run.seed, run.store.folder),
         defenses=defenses,
         trainer=run.trainer,
         members=run.members,

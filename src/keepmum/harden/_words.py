@@ -78,10 +78,15 @@ def markdown(frontier: Frontier) -> str:
     top = head(frontier)
     table = [f"| {' | '.join(top)} |", f"|{'---|' * len(top)}"]
     table += [f"| {' | '.join(line)} |" for line in lines(frontier)]
-    said = [f"* **{row.name}**: {row.verdict}. {row.reason or row.sentence}" for row in frontier.rows]
+    said = [f"* **{row.name}**: {row.verdict}. {row.reason or row.sentence}{inverted(row)}" for row in frontier.rows]
     best = [f"Knee of the frontier: {frontier.best.name}."] if frontier.measured else []
     parts = ["# Hardening", summary(frontier), *frontier.notes, "\n".join(table), "\n".join(said), *best, *LIMITS]
     return "\n\n".join(parts) + "\n"
+
+
+def inverted(row: Row) -> str:
+    """What came of inversion attacks, a sentence each."""
+    return "".join(f" {name} {each.said}." for name, each in row.inversion.items())
 
 
 def html_table(frontier: Frontier) -> str:

@@ -13,6 +13,7 @@ from keepmum._version import __version__
 from keepmum.data import Records
 from keepmum.defenses import Defense, OutputDefense, defended
 from keepmum.errors import ConfigError
+from keepmum.harden._invert import Inversion
 from keepmum.harden._verdict import LEAKS, Verdict, rate_of
 from keepmum.stats import Estimate
 from keepmum.training import Trainer
@@ -35,7 +36,7 @@ class Row:
       models: So many were trained.
       cost: Time that a model takes to train, of that without a defense.
       bits: What one answer can carry at the most; None where nothing limits it.
-      inversion: Success of each inversion attack that was asked for, by id.
+      inversion: What came of each inversion attack that was asked for, by id.
       reason: Why it was not run.
       defenses: The defenses themselves.
       trainer: The recipe without them.
@@ -50,7 +51,7 @@ class Row:
     models: int = 0
     cost: float = math.nan
     bits: float | None = None
-    inversion: Mapping[str, Estimate] = field(default_factory=dict)
+    inversion: Mapping[str, Inversion] = field(default_factory=dict)
     reason: str = ""
     defenses: tuple[Defense, ...] = field(default=(), repr=False, compare=False)
     trainer: Trainer | None = field(default=None, repr=False, compare=False)
@@ -231,5 +232,5 @@ def _told(row: Row) -> dict[str, Any]:
         "metrics": ends(row.metrics),
         "differences": ends(row.differences),
         "bits_per_answer": None if row.bits is None else round(row.bits, 3),
-        "inversion": ends(row.inversion),
+        "inversion": {name: each.to_dict() for name, each in row.inversion.items()},
     }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.shadows._signal import SCALED_LOGIT, Signal
+from keepmum.targets._base import ScoreTarget
 from keepmum.training import Trainer
 from keepmum.training.engines import Shared
 
@@ -32,10 +34,12 @@ class Cost(NamedTuple):
     Attributes:
       seconds: Time on one worker, for each model of a fleet.
       memory: Most bytes that the worker held at any time, with everything that it had loaded; 0 where not known.
+      training: Seconds of those in which it was trained, and not asked.
     """
 
     seconds: float
     memory: int
+    training: float = math.nan
 
 
 class Trained(NamedTuple):
@@ -56,11 +60,25 @@ def train_unit(work: Shared[Work], fleet: list[Pair]) -> Trained:
     from threadpoolctl import threadpool_limits
 
     trainer, records, signal = work.get()
-    began = time.perf_counter()
+    began, asking = time.perf_counter(), _Clock(signal)
     # a worker of a cluster would hand the trees of a forest back to the cluster
     with threadpool_limits(1), joblib.parallel_config("sequential"):
-        signals = train_fleet(trainer, records, fleet, signal)
-    return Trained(signals, Cost((time.perf_counter() - began) / (2 * len(fleet)), _most_memory()))
+        signals = train_fleet(trainer, records, fleet, Signal(signal.name, asking))
+    took, models = time.perf_counter() - began, 2 * len(fleet)
+    return Trained(signals, Cost(took / models, _most_memory(), (took - asking.seconds) / models))
+
+
+class _Clock:
+    """Asks what a signal asks, and tells how long that took."""
+
+    def __init__(self, signal: Signal) -> None:
+        self.signal, self.seconds = signal, 0.0
+
+    def __call__(self, target: ScoreTarget, records: Records) -> NDArray[Any]:
+        began = time.perf_counter()
+        told = self.signal.ask(target, records)
+        self.seconds += time.perf_counter() - began
+        return told
 
 
 def train_fleet(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,33 +80,80 @@ class ShadowStore:
           TargetError: Training failed.
           WorkerError: Workers were lost again and again; what is finished is kept.
         """
+        return self.collect_together(trainer, [(trainer, signal)], None, records, models, seed, tell)[0]
+
+    def collect_together(
+        self,
+        trainer: Trainer,
+        kept: Sequence[tuple[Trainer, Signal]],
+        together: Callable[[Sequence[int]], Signal] | None,
+        records: Records,
+        models: int,
+        seed: int,
+        tell: Tell | None = None,
+    ) -> list[Shadows]:
+        """Several signals of the same shadow models, each trained once; see `collect`.
+
+        Args:
+          trainer: The recipe of the models that are trained.
+          kept: The recipe and the signal under which each part is kept, as `collect` would find it.
+          together: The signal that answers ``(parts, n, …)`` for some places in ``kept``; None where there is one part,
+            whose own signal is asked.
+          records: As for `collect`.
+          models: As for `collect`.
+          seed: As for `collect`.
+          tell: As for `collect`.
+
+        Returns:
+          The shadows of each part.
+
+        Raises:
+          ConfigError: As for `collect`.
+          TargetError: As for `collect`.
+          WorkerError: As for `collect`.
+        """
         if models < 2 or models % 2:
             raise ConfigError(f"expected an even number of shadow models, at least 2, got {models}")
         self._open()
-        name, keys, pairs = self._named(trainer, records, models, seed, signal)
-        with self._in_use(name):
-            found = self._found(keys, len(records))
-            missing = [number for number in range(len(pairs)) if number not in found]
-            tell = tell or (lambda done, total: None)
-            tell(2 * len(found), models)
-            work = Work(trainer, records, signal)
+        names = [self._named(recipe, records, models, seed, signal) for recipe, signal in kept]
+        pairs = names[0][2]
+        tell = tell or (lambda done, total: None)
+        with ExitStack() as held:
+            for name, _, _ in names:
+                held.enter_context(self._in_use(name))
+            found = [self._found(keys, len(records)) for _, keys, _ in names]
+            open_ = [place for place, there in enumerate(found) if len(there) < len(pairs)]
+            missing = [number for number in range(len(pairs)) if any(number not in found[place] for place in open_)]
+            tell(2 * (len(pairs) - len(missing)), models)
+            works = [Work(recipe, records, signal) for recipe, signal in kept]
+            work = works[0] if together is None else Work(trainer, records, together(open_))
             each = max(1, trainer.fleet_size // 2)
             fleets = [missing[i : i + each] for i in range(0, len(missing), each)]
             units = [[pairs[i] for i in fleet] for fleet in fleets]
+            ready = len(pairs) - len(missing)
             with closing(as_they_come(train_unit, Shared(work), units)) as trained:
                 for done, unit in trained:
-                    self._label(name, work, unit.cost)
-                    for number, pair in zip(fleets[done], unit.signals, strict=True):
-                        found[number] = self._keep(keys[number], pair)
-                    tell(2 * len(found), models)
-            self._touch(name)
+                    for row, place in enumerate(open_):
+                        name, keys, _ = names[place]
+                        self._label(name, works[place], unit.cost)
+                        parts = unit.signals if together is None else unit.signals[:, :, row]
+                        for number, pair in zip(fleets[done], parts, strict=True):
+                            if number not in found[place]:
+                                found[place][number] = self._keep(keys[number], np.ascontiguousarray(pair))
+                    ready += len(fleets[done])
+                    tell(2 * ready, models)
+            for name, _, _ in names:
+                self._touch(name)
         ids = np.arange(len(records)) if records.ids is None else records.ids
-        rows = [found[number][side] for number in range(len(pairs)) for side in (0, 1)]
-        return Shadows(ids, rows, np.concatenate([mask for mask, _ in pairs]), records.y)
+        masks = np.concatenate([mask for mask, _ in pairs])
+        return [
+            Shadows(ids, [there[number][side] for number in range(len(pairs)) for side in (0, 1)], masks, records.y)
+            for there in found
+        ]
 
-    def at_hand(self, trainer: Trainer, records: Records, models: int, seed: int) -> int:
+    def at_hand(self, trainer: Trainer, records: Records, models: int, seed: int, signal: Signal = SCALED_LOGIT) -> int:
         """Shadow models that need not be trained: those before the first pair that is missing."""
-        _, keys, _ = self._named(trainer, records, models, seed, SCALED_LOGIT)
+        _, keys, _ = self._named(trainer, records, models, seed, signal)
         found = self._found(keys, len(records))
         return 2 * next((number for number in range(len(keys)) if number not in found), len(keys))
 
@@ -170,6 +217,7 @@ class ShadowStore:
             return
         facts = {"recipe": _summary(work.trainer), "signal": work.signal.name, "records": len(work.records)}
         facts |= {"keepmum": _version.__version__, "seconds": round(cost.seconds, 6), "memory": cost.memory}
+        facts["training"] = round(cost.training, 6)
         if self.folder is None:
             self._memory[name] = facts
         else:
@@ -178,7 +226,10 @@ class ShadowStore:
     def _cost(self, name: str) -> Cost | None:
         label = self._memory.get(name) if self.folder is None else _cabinet.read_label(self.folder, name)
         try:
-            return None if label is None else Cost(float(label["seconds"]), int(label["memory"]))
+            if label is None:
+                return None
+            training = float(label.get("training", "nan"))  # labels of earlier versions do not tell it
+            return Cost(float(label["seconds"]), int(label["memory"]), training)
         except (KeyError, TypeError, ValueError):
             return None
 

@@ -129,6 +129,7 @@ class QueryBudget(OutputDefense):
     """
 
     id: ClassVar[str] = "output/query-budget"
+    limited: ClassVar[bool] = True
 
     rows: int = 1000
     period: float = 86_400.0
