@@ -44,8 +44,8 @@ class TargetSettings(Section):
     gives: Gives = Field(default=Gives.LOGITS, description="What a torch module gives: logits or probabilities.")
 
 
-class DataSettings(Section):
-    """Whose records are asked about."""
+class SideSettings(Section):
+    """Whose records are asked about: the options that every verb with records has."""
 
     members: Path | None = Field(
         default=None, description="Records that the model was trained on: CSV, Parquet, npz or npy."
@@ -55,6 +55,11 @@ class DataSettings(Section):
         default=None, description="The attacker's own records, if any; labels may be missing."
     )
     label: str | None = Field(default=None, description="Column that holds the label.")
+
+
+class DataSettings(SideSettings):
+    """Whose records are asked about."""
+
     slices: Annotated[Texts, Parameter(name="--slice", show_default=False)] = Field(
         default=(), description="Column to report groups of people by; may be repeated."
     )

@@ -47,6 +47,26 @@ def test_a_recipe_by_name(keepmum, files: Path, tmp_path: Path, monkeypatch: pyt
     assert code == 0, err
 
 
+def test_a_population_teaches_students(keepmum, files: Path, tmp_path: Path) -> None:
+    lines = (files / "heldout.csv").read_text().splitlines()
+    (tmp_path / "others.csv").write_text("\n".join([lines[0], *lines[-40:]]) + "\n")
+    found = []
+    for more in ((), ("--population", tmp_path / "others.csv")):
+        words = [files / "model.skops", *more, "--defense", "training/distillation", "--out", tmp_path / "h", "--json"]
+        code, out, err = keepmum(*command(files, *words))
+        assert code == 0, err
+        rows = json.loads(out[out.index("{") :])["rows"]
+        found.append({row["defense"]: row["metrics"]["accuracy"] for row in rows})
+    assert found[0]["none"] == found[1]["none"]
+    assert found[0]["training/distillation"] != found[1]["training/distillation"]
+
+
+def test_options_that_harden_has_no_use_for_are_refused(keepmum, files: Path) -> None:
+    code, _, err = keepmum(*command(files, files / "model.skops", "--slice", "x0"))
+    assert code == 2
+    assert "--slice" in err
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

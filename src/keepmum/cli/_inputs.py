@@ -99,17 +99,18 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
     return Case(model, members, nonmembers, population, source, _options(settings))
 
 
-def read_sides(settings: Settings) -> tuple[Records, Records]:
-    """Members and non-members alone, where a recipe stands in for the model.
+def read_sides(settings: Settings) -> tuple[Records, Records, Records | None]:
+    """Members, non-members and the population if there is one, where a recipe stands in for the model.
 
     Raises:
       UsageError: Something is missing, or a file cannot be used.
     """
-    from keepmum.tables import read_records
+    from keepmum.tables import read_population, read_records
 
     files = _files(settings, None, model=False)
     label = _label(settings, files)
-    return read_records(files["members"], label), read_records(files["nonmembers"], label)
+    population = read_population(files["population"], label) if "population" in files else None
+    return read_records(files["members"], label), read_records(files["nonmembers"], label), population
 
 
 def _label(settings: Settings, files: dict[str, Path]) -> str:

@@ -12,16 +12,17 @@ from keepmum.choices import Effort
 from keepmum.cli._app import Exit
 from keepmum.cli._inputs import READING, configured, cores, read_case
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
-from keepmum.cli.audit import NO_DATA, NO_TARGET, Data, Model, Target
+from keepmum.cli.audit import NO_TARGET, Model, Target
 from keepmum.errors import ConfigError
-from keepmum.settings import EffortSettings
+from keepmum.settings import EffortSettings, SideSettings
 
 if TYPE_CHECKING:
     from keepmum.harden import Frontier
 
+Sides = Annotated[SideSettings, Parameter(name="*", group=Group("Whose records", sort_key=2))]
 How = Annotated[EffortSettings, Parameter(name="*", group=Group("How", sort_key=3))]
 Harden = Annotated[HardenSettings, Parameter(name="*", group=Group("Which defenses", sort_key=4))]
-NO_EFFORT, NO_HARDEN = EffortSettings(), HardenSettings()
+NO_SIDES, NO_EFFORT, NO_HARDEN = SideSettings(), EffortSettings(), HardenSettings()
 MODELS = {Effort.QUICK: 8, Effort.STANDARD: 16, Effort.THOROUGH: 64}
 """Models for each defense, by effort."""
 COLORS = {"works": "green", "backfired": "red", "masking only": "yellow"}
@@ -32,7 +33,7 @@ def harden(
     /,
     *,
     target: Target = NO_TARGET,
-    data: Data = NO_DATA,
+    data: Sides = NO_SIDES,
     how: How = NO_EFFORT,
     defense: Harden = NO_HARDEN,
     common: Options = DEFAULTS,
@@ -41,7 +42,8 @@ def harden(
 
     For each defense, models are trained on halves of the records, all behind the defense, and attacked with each other
     as shadow models; attackers with labels alone are among them. MODEL is an estimator file, which is its own recipe,
-    or --recipe names one. What is finished is kept, and the same command goes on where it stopped.
+    or --recipe names one. Defenses that learn from answers about public records take those of --population. What is
+    finished is kept, and the same command goes on where it stopped.
     """
     from keepmum.harden import harden as measure
 
@@ -87,11 +89,11 @@ def _inputs(settings: Any) -> tuple[Any, Any]:
                 "expected an estimator file, which is its own recipe, got a model whose training is not known: name a "
                 "recipe with --recipe package.module:function"
             )
-        return recipe, Split(as_records(case.members, "members"), as_records(case.nonmembers, "nonmembers"))
+        members, nonmembers = as_records(case.members, "members"), as_records(case.nonmembers, "nonmembers")
+        return recipe, Split(members, nonmembers, case.population)
     from keepmum.cli._inputs import read_sides
 
-    members, nonmembers = read_sides(settings)
-    return _named(settings.harden.recipe), Split(members, nonmembers)
+    return _named(settings.harden.recipe), Split(*read_sides(settings))
 
 
 def _named(name: str) -> Any:

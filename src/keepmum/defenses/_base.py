@@ -126,6 +126,10 @@ class TrainingDefense(Defense):
         """About how many times a plain training it takes, so that a budget can tell whether it fits."""
         return 1.0
 
+    def given(self, public: Records) -> TrainingDefense:
+        """The same defense with these public records, where it uses some and was not given any."""
+        return self
+
     @abstractmethod
     def protect(self, trainer: Trainer) -> Trainer:
         """The recipe with this defense in it; its key tells the defense and all its settings.

@@ -191,7 +191,8 @@ def harden(
 
     Args:
       trainer: The recipe: a `keepmum.training.Trainer` or a scikit-learn estimator.
-      split: The records; who is a member does not matter here, since the models are trained on halves of all of them.
+      split: The records; who is a member does not matter here, since the models are trained on halves of all of them. A
+        population is what distillation and PATE take for public records, where they were not given any.
       defenses: Defenses, texts such as ``"training/l2:strength=0.01 + output/rounding:decimals=1"``, or sequences of
         defenses that act together; those that suit the recipe if None. Labels alone are always among them.
       attacks: Inversion attacks to play against one model of each row, by id.
@@ -212,7 +213,7 @@ def harden(
     if models < FEWEST or models % 2:
         raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models}")
     recipe = as_trainer(trainer)
-    chosen = combinations(defenses, recipe, seed)
+    chosen = combinations(defenses, recipe, seed, split.population)
     searches = inversions(attacks)
     world = world_of(split, canaries, seed)
     folder = None if out is None else Path(out) / "restricted" / "harden"
@@ -239,11 +240,15 @@ def inversions(wanted: Sequence[str]) -> list[Attack[Any]]:
 
 
 def combinations(
-    given: Sequence[str | Defense | Sequence[Defense]] | None, trainer: Trainer, seed: int = 0
+    given: Sequence[str | Defense | Sequence[Defense]] | None,
+    trainer: Trainer,
+    seed: int = 0,
+    population: Records | None = None,
 ) -> list[tuple[Defense, ...]]:
     """What is compared with no defense, each once; labels alone at the end where they were not asked for.
 
     Secrets that nobody gave are drawn from the seed, so that the same call finds what it stored: nobody is served.
+    Defenses that use public records get the population, unless they have some.
     """
     wanted = [given] if isinstance(given, (str, Defense)) else given
     items = default_defenses(trainer) if wanted is None else list(wanted)
@@ -252,13 +257,15 @@ def combinations(
         each = parse(item) if isinstance(item, str) else item if isinstance(item, (tuple, list)) else (item,)
         if not all(isinstance(one, Defense) for one in each):
             raise ConfigError(f"expected defenses, their ids, or sequences of defenses, got {item!r}")
-        each = tuple(_settled(one, seed) for one in each)
+        each = tuple(_settled(one, seed, population) for one in each)
         if each and each not in made:
             made.append(each)
     return made
 
 
-def _settled(defense: Defense, seed: int) -> Defense:
+def _settled(defense: Defense, seed: int, population: Records | None) -> Defense:
+    if population is not None and isinstance(defense, TrainingDefense):
+        return defense.given(population)
     if getattr(defense, "secret", None) != b"":
         return defense
     changes: dict[str, Any] = {"secret": hashlib.sha256(f"{defense.id} {seed}".encode()).digest()}

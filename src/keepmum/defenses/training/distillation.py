@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -80,6 +80,10 @@ class Distillation(TrainingDefense):
     def cost(self) -> float:
         """Teacher and student."""
         return 2.0
+
+    def given(self, public: Records) -> TrainingDefense:
+        """The same with these, unless it has some."""
+        return replace(self, reference=public) if self.reference is None else self
 
     def protect(self, trainer: Trainer) -> Trainer:
         """Teacher and student of this recipe."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -111,6 +111,10 @@ class Pate(TrainingDefense):
     def cost(self) -> float:
         """Teachers on parts that make one whole, and a student."""
         return 2.0
+
+    def given(self, public: Records) -> TrainingDefense:
+        """The same with these, unless it has some."""
+        return replace(self, public=public) if self.public is None else self
 
     def protect(self, trainer: Trainer) -> Trainer:
         """Teachers and student of this recipe."""
