@@ -42,6 +42,11 @@ class TargetSettings(Section):
         "package.module:function; imported from the working folder or the installed packages.",
     )
     gives: Gives = Field(default=Gives.LOGITS, description="What a torch module gives: logits or probabilities.")
+    behind: str | None = Field(
+        default=None,
+        description="Output defense that the model is served behind, such as output/rounding:decimals=1; a + joins "
+        "several. Shadow models stand behind it, too.",
+    )
 
 
 class SideSettings(Section):

@@ -24,7 +24,7 @@ from keepmum.defenses.output import (
 )
 from keepmum.defenses.output.query_budget import Purse
 from keepmum.errors import BudgetError, ConfigError, NotApplicableError
-from keepmum.targets import LabelTarget
+from keepmum.targets import LabelTarget, RegressionTarget
 from keepmum.targets.function import FunctionScores
 
 SECRET = b"0123456789abcdef"
@@ -215,7 +215,7 @@ def test_label_only_offers_labels_alone() -> None:
     assert isinstance(target, LabelTarget)
     assert np.array_equal(target.predict(people()), model().predict(people()))
     assert LabelOnly().protect(target) is target
-    with pytest.raises(NotApplicableError, match="needs scores access"):
+    with pytest.raises(NotApplicableError, match="needs scores or values access"):
         Rounding().protect(target)
 
 
@@ -224,6 +224,36 @@ def test_a_guarded_target_shows_nothing_of_the_inside() -> None:
     assert target.internals is None
     assert target.notes[-1] == "answers pass output/rounding:decimals=1"
     assert np.array_equal(target.predict_proba(people()) * 10, np.round(target.predict_proba(people()) * 10))
+
+
+class Dose(RegressionTarget):
+    """Half of the first column."""
+
+    def _predict_value(self, records: Records) -> np.ndarray:
+        return records.X[:, 0] / 2
+
+
+def test_values_of_a_regression_model_are_rounded_and_get_noise() -> None:
+    X = Records(np.linspace(20, 60, 400)[:, None], np.zeros(400))
+    plain = Dose().predict_value(X)
+    rounded = Rounding(0).protect(Dose())
+    assert isinstance(rounded, RegressionTarget)
+    assert np.array_equal(rounded.predict_value(X), np.round(plain))
+    assert rounded.internals is None
+    noisy = Noise(scale=2.0, seed=1).protect(Dose())
+    off = [noisy.predict_value(X) - plain for _ in range(50)]
+    assert np.std(off) == pytest.approx(2.0, rel=0.05)
+    assert np.std(np.mean(off, axis=0)) < 0.4
+    keyed = KeyedNoise(scale=2.0, cells=0.2, secret=b"0123456789abcdef").protect(Dose())
+    once = keyed.predict_value(X)
+    assert np.array_equal(once, keyed.predict_value(X))
+    added = np.round(once - plain, 9)
+    assert len(np.unique(added)) == len(np.unique(np.round(plain / 5)))
+    few = X.take(np.arange(3))
+    assert np.array_equal(keyed.predict_value(few), once[:3])
+    for other in (Bins(), TopK(), LabelOnly(), Temperature(), HampSwap(), Abstain()):
+        with pytest.raises(NotApplicableError, match="needs"):
+            other.protect(Dose())
 
 
 def test_bits() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keepmum.errors import ConfigError
+from keepmum.errors import ConfigError, KeepmumError
 
 if TYPE_CHECKING:
     from keepmum._sections import Section
@@ -78,7 +78,10 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
 
     files = _files(settings, scores)
     model: Target
+    trainer: Any = None
     if scores is not None:
+        if settings.target.behind is not None:
+            raise ConfigError("--behind: recorded answers are those of the served model already: leave it out")
         from keepmum.tables import read_answers
 
         model, split = read_answers(*scores)
@@ -94,9 +97,27 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
         population = read_population(files["population"], label) if "population" in files else None
         how = settings.target.model_dump(include={"allow_pickle", "factory", "gives"})
         model = as_target(files["model"], members.y, _labels(settings, members), probe=members, **how)
+        if settings.target.behind is not None:
+            model, trainer = _served(model, settings.target.behind, settings.audit.seed)
     source = {"command": command(), **{name: str(path) for name, path in files.items()}}
     source["request"] = _request(settings, files)
-    return Case(model, members, nonmembers, population, source, _options(settings))
+    return Case(model, members, nonmembers, population, source, {**_options(settings), "trainer": trainer})
+
+
+def _served(model: Target, text: str, seed: int) -> tuple[Target, Any]:
+    """The model behind output defenses, and the recipe whose models stand behind them, too; None if it is not known."""
+    from keepmum.defenses import behind, defended
+    from keepmum.training import as_trainer
+
+    defenses = behind(text, seed)
+    try:
+        # an attacker's own models answer as often as they are asked
+        trainer = defended(as_trainer(model.internals), *(each for each in defenses if not each.limited))
+    except KeepmumError:
+        trainer = None
+    for defense in defenses:
+        model = defense.drawn_from(seed).protect(model)
+    return model, trainer
 
 
 def read_sides(settings: Settings) -> tuple[Records, Records, Records | None]:
@@ -169,7 +190,8 @@ def _request(settings: Settings, files: dict[str, Path]) -> str:
     import keepmum
 
     asked = settings.model_dump(
-        mode="json", include={"target": {"allow_pickle", "classes", "factory", "gives"}, "data": {"label", "slices"}}
+        mode="json",
+        include={"target": {"allow_pickle", "behind", "classes", "factory", "gives"}, "data": {"label", "slices"}},
     )
     asked["audit"] = settings.audit.model_dump(
         mode="json", exclude={"out", "jobs", "shadow_store", "engine", "address", "include_restricted"}

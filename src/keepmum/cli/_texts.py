@@ -84,6 +84,8 @@ def _refuse_others(settings: Settings) -> None:
         raise ConfigError("expected the MODEL folder of a language model, or --url and --served-model of a served one")
     if (text.url is None) != (text.served is None):
         raise ConfigError("--url and --served-model go together: the address, and the name of the model there")
+    if settings.target.behind is not None:
+        raise ConfigError("--behind: output defenses change probabilities of classes; this is a language model")
     odd = [name for name in ONLY_TABLES if getattr(settings.data, name)]
     odd += [name for name in ("hidden",) if getattr(settings.attribute, name)]
     if odd:

@@ -53,6 +53,8 @@ def harden(
     chosen = settings.harden
     if chosen.recipe is not None and settings.target.model is not None:
         raise ConfigError("expected a MODEL or --recipe, got both: leave one out")
+    if settings.target.behind is not None:
+        raise ConfigError("--behind: every defense is a row here: name it with --defense")
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         trainer, split = _inputs(settings)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 HOW_MUCH = ("seed", "max_queries", "repeats", "effort", "seconds", "shadows", "shadow_store")
-ASKED = ("attacks", "hidden", "known", "tolerance", "images", *HOW_MUCH)
+ASKED = ("trainer", "attacks", "hidden", "known", "tolerance", "images", *HOW_MUCH)
 BY = {"number": "", "effort": ", as the effort says", "budget": ", as many as fit into the budget"}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from keepmum.data import Records
 from keepmum.errors import NotApplicableError
-from keepmum.targets._base import Floats, ScoreTarget, Target
+from keepmum.targets._base import Floats, RegressionTarget, ScoreTarget, Target
 from keepmum.training import Around, Trainer
 
 
@@ -82,15 +82,26 @@ class OutputDefense(Defense):
         """Bits that one answer about ``classes`` classes can carry at the most; None if nothing limits them."""
         return None
 
+    def answer_values(self, values: Floats) -> Floats:
+        """What is answered instead of a regression model's values, ``(n,)`` in the units of the model.
+
+        Raises:
+          NotApplicableError: The defense speaks of probabilities alone.
+        """
+        raise NotApplicableError(f"{self.id} needs a model that answers with probabilities, got one of values")
+
     def protect(self, target: Target) -> Target:
         """The model behind this defense.
 
         Raises:
-          NotApplicableError: The model tells no probabilities.
+          NotApplicableError: The model tells neither probabilities nor, where the defense can change some, values.
         """
-        if not isinstance(target, ScoreTarget):
-            raise NotApplicableError(f"{self.id} needs scores access, the target offers {target.access}")
-        return GuardedScores(target, self)
+        if isinstance(target, ScoreTarget):
+            return GuardedScores(target, self)
+        if isinstance(target, RegressionTarget):
+            self.answer_values(np.zeros(0))
+            return GuardedValues(target, self)
+        raise NotApplicableError(f"{self.id} needs scores or values access, the target offers {target.access}")
 
 
 class GuardedScores(ScoreTarget):
@@ -108,6 +119,23 @@ class GuardedScores(ScoreTarget):
 
     def _predict_proba(self, records: Records) -> Floats:
         return self.defense.answer(self.inner.predict_proba(records))
+
+
+class GuardedValues(RegressionTarget):
+    """`RegressionTarget` behind an output defense.
+
+    Args:
+      inner: The model.
+      defense: What stands in front of it.
+    """
+
+    def __init__(self, inner: RegressionTarget, defense: OutputDefense) -> None:
+        super().__init__()
+        self.inner, self.defense = inner, defense
+        self.notes = [*inner.notes, f"answers pass {defense.name}"]
+
+    def _predict_value(self, records: Records) -> Floats:
+        return self.defense.answer_values(self.inner.predict_value(records))
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import difflib
-from dataclasses import fields
+import hashlib
+from dataclasses import fields, replace
 from typing import Any
 
 from keepmum.defenses import output, training
-from keepmum.defenses._base import Defense
+from keepmum.defenses._base import Defense, OutputDefense
 from keepmum.errors import ConfigError
 
 _FAMILIES = (output, training)
@@ -29,6 +30,30 @@ def parse(text: str) -> tuple[Defense, ...]:
     """
     parts = [part.strip() for part in text.split("+")]
     return () if parts == ["none"] else tuple(_one(part) for part in parts)
+
+
+def settled(defense: Defense, seed: int) -> Defense:
+    """The same with a secret drawn from a seed, if it needs one and was not given any.
+
+    For audits alone: the same call finds again what it stored, and nobody is served.
+    """
+    if getattr(defense, "secret", None) != b"":
+        return defense
+    changes: dict[str, Any] = {"secret": hashlib.sha256(f"{defense.id} {seed}".encode()).digest()}
+    return replace(defense, **changes)
+
+
+def behind(text: str, seed: int = 0) -> tuple[OutputDefense, ...]:
+    """Output defenses of a text, as `parse` reads it, for an audit.
+
+    Raises:
+      ConfigError: As for `parse`, or a defense of training, which a finished model cannot be put behind.
+    """
+    found = [settled(each, seed) for each in parse(text)]
+    other = next((each.id for each in found if not isinstance(each, OutputDefense)), None)
+    if other is not None:
+        raise ConfigError(f"expected output defenses, got {other}: training is over; see keepmum harden")
+    return tuple(each for each in found if isinstance(each, OutputDefense))
 
 
 def _one(text: str) -> Defense:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from keepmum._session import Progress
 from keepmum.attacks import Attack, choose
 from keepmum.data import Records, Split
-from keepmum.defenses import Defense, OutputDefense, TrainingDefense, defended, parse
+from keepmum.defenses import Defense, OutputDefense, TrainingDefense, defended, parse, settled
 from keepmum.errors import ConfigError, KeepmumError
 from keepmum.harden._answers import ASKED, Said, said_of, signal, signal_behind
 from keepmum.harden._defaults import default_defenses
@@ -266,10 +265,7 @@ def combinations(
 def _settled(defense: Defense, seed: int, population: Records | None) -> Defense:
     if population is not None and isinstance(defense, TrainingDefense):
         return defense.given(population)
-    if getattr(defense, "secret", None) != b"":
-        return defense
-    changes: dict[str, Any] = {"secret": hashlib.sha256(f"{defense.id} {seed}".encode()).digest()}
-    return replace(defense, **changes)
+    return settled(defense, seed)
 
 
 def named(defenses: Sequence[Defense]) -> str:

@@ -26,8 +26,8 @@ STYLES = {
 BADGES = {Outcome.LEAK: "LEAK", Outcome.NO_LEAK_FOUND: "NO LEAK FOUND"}
 NEXT = {
     Outcome.LEAK: (
-        "Train with more regularization or more people (for trees: larger leaves), give out labels or rounded scores "
-        "instead of scores, and audit again."
+        "Hold defenses against each other with keepmum harden: more people, larger leaves or private training may do; "
+        "rounded scores hide little from who knows of them. Then audit again."
     ),
     Outcome.NO_LEAK_FOUND: "Read under Coverage what was not tested before you rely on this.",
     Outcome.INCONCLUSIVE: "Fix what the reason names (a fair random split, or more people) and audit again.",

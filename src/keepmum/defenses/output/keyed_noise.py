@@ -24,7 +24,8 @@ class KeyedNoise(OutputDefense):
 
     Attributes:
       scale: Standard deviation of the noise, above 0.
-      cells: Cells of each probability between 0 and 1, at least 1; fewer withstand larger changes of the input.
+      cells: Cells of each probability between 0 and 1, above 0; fewer withstand larger changes of the input. Of a
+        regression model's values so many in each unit: 0.2 makes cells 5 units wide.
       version: Of the model: another version gets other noise.
       secret: At least 16 bytes. Drawn anew for each defense unless given; several processes that answer for one model
         need one secret.
@@ -36,13 +37,13 @@ class KeyedNoise(OutputDefense):
     id: ClassVar[str] = "output/keyed-noise"
 
     scale: float = 0.05
-    cells: int = 4
+    cells: float = 4
     version: str = "1"
     secret: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        if not self.scale > 0 or self.cells < 1:
-            raise ConfigError(f"expected a scale above 0 and at least 1 cell, got {self.scale} and {self.cells}")
+        if not self.scale > 0 or not self.cells > 0:
+            raise ConfigError(f"expected a scale and cells above 0, got {self.scale} and {self.cells}")
         if self.secret and len(self.secret) < 16:
             raise ConfigError(f"expected a secret of at least 16 bytes, got {len(self.secret)}")
         object.__setattr__(self, "_secret", self.secret or _secret.fresh())
@@ -63,3 +64,12 @@ class KeyedNoise(OutputDefense):
 
         noise = _secret.drawn_for(cells, self.__dict__["_secret"], self.version, draw)
         return first_kept(on_simplex(scores + noise), scores.argmax(axis=1))
+
+    def answer_values(self, values: Floats) -> Floats:
+        """Values with the noise of their cells."""
+        cells = np.round(values[:, None] * self.cells)
+
+        def draw(rng: np.random.Generator) -> Floats:
+            return np.asarray(rng.normal(0, self.scale, 1))
+
+        return np.asarray(values + _secret.drawn_for(cells, self.__dict__["_secret"], self.version, draw)[:, 0])

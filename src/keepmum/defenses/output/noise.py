@@ -30,7 +30,7 @@ class Noise(OutputDefense):
     may change the label.
 
     Attributes:
-      scale: Standard deviation (of Laplace noise, its scale), above 0.
+      scale: Standard deviation (of Laplace noise, its scale), above 0; of a regression model's values in their units.
       kind: ``"gaussian"`` or ``"laplace"``.
       seed: For tests and audits alone: whoever knows it takes the noise out.
 
@@ -59,6 +59,13 @@ class Noise(OutputDefense):
 
     def answer(self, scores: Floats) -> Floats:
         """Rows with noise, cut off at 0 and made to sum to 1."""
+        return on_simplex(scores + self._drawn(scores))
+
+    def answer_values(self, values: Floats) -> Floats:
+        """Values with noise."""
+        return values + self._drawn(values)
+
+    def _drawn(self, answers: Floats) -> Floats:
         rng: np.random.Generator = self.__dict__["_rng"]
         draw = rng.normal if self.kind == "gaussian" else rng.laplace
-        return on_simplex(scores + draw(0, self.scale, scores.shape))
+        return np.asarray(draw(0, self.scale, answers.shape))

@@ -23,7 +23,7 @@ class Rounding(OutputDefense):
     It stops neither inversion by queries nor an attacker whose shadow models stand behind the same rounding.
 
     Attributes:
-      decimals: Decimals that are kept, 0 … 12.
+      decimals: Decimals that are kept, 0 … 12; of a regression model's values in their own units.
 
     Raises:
       ConfigError: Decimals out of range.
@@ -46,6 +46,10 @@ class Rounding(OutputDefense):
         """Rounded rows."""
         units = 10**self.decimals
         return np.asarray(in_units(scores, units) / units)
+
+    def answer_values(self, values: Floats) -> Floats:
+        """Values with so many decimals; halves go to the even one."""
+        return np.asarray(np.round(values, self.decimals))
 
     def bits(self, classes: int) -> float:
         """Logarithm of the number of rounded rows."""
