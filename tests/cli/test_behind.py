@@ -14,7 +14,14 @@ def command(files: Path, *more: object) -> list[object]:
 
 
 def test_what_is_audited_is_what_is_served_and_shadow_models_stand_behind_it_too(keepmum, files: Path) -> None:
-    behind = ["--behind", "output/rounding:decimals=1 + output/top-k:k=1", "--shadows", 4, "--attack", "membership/lira-offline"]
+    behind = [
+        "--behind",
+        "output/rounding:decimals=1 + output/top-k:k=1",
+        "--shadows",
+        4,
+        "--attack",
+        "membership/lira-offline",
+    ]
     code, out, err = keepmum(*command(files, *behind, "--json", "--out", "run"))
     assert code == 0, err
     told = json.loads(out[out.index("{") :])
@@ -47,7 +54,11 @@ def test_a_run_behind_a_secret_goes_on_and_another_defense_is_another_run(keepmu
     first, again = (json.loads(Path(name, "report.json").read_text()) for name in ("output-keyed-noise", "again"))
     assert first["findings"][0]["metrics"] == again["findings"][0]["metrics"]
     other = json.loads(Path("output-rounding", "report.json").read_text())
-    assert other["reproducibility"]["request"] != first["reproducibility"]["request"] == again["reproducibility"]["request"]
+    assert (
+        other["reproducibility"]["request"]
+        != first["reproducibility"]["request"]
+        == again["reproducibility"]["request"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,20 @@ from sklearn.tree import DecisionTreeClassifier
 
 import keepmum
 from keepmum.data import Records, Split
-from keepmum.defenses import parse
+from keepmum.defenses import behind, parse
 from keepmum.defenses.output import LabelOnly, Rounding
-from keepmum.defenses.training import Depth, LeafSize, Selena
+from keepmum.defenses.training import Depth, Distillation, DpLogisticRegression, DpSgd, LeafSize, Selena
 from keepmum.errors import ConfigError, DataError
 from keepmum.harden import Frontier, Row, Verdict
 from keepmum.harden._answers import Said
+from keepmum.harden._export import released
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
 from keepmum.harden._run import combinations, cost_of
 from keepmum.harden._verdict import changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
 from keepmum.stats import Estimate
-from keepmum.training import SklearnTrainer
+from keepmum.targets.coerce import as_target
+from keepmum.training import SklearnTrainer, TorchTrainer
 
 
 def split(count: int = 240, seed: int = 0) -> Split:
@@ -142,6 +144,50 @@ def test_export(found: Frontier, tmp_path) -> None:
     assert json.loads((tmp_path / "model" / "defense.json").read_text())["defense"] == found.rows[1].name
     with pytest.raises(ConfigError, match="is not empty"):
         found.rows[1].export(tmp_path / "model", split().pool)
+
+
+def test_an_exported_model_is_audited_as_it_is_served(tmp_path) -> None:
+    both = "training/leaf-size:records=30 + output/rounding:decimals=1"
+    found = keepmum.harden(TREE, split(), defenses=[both], models=6, canaries=30)
+    path = found.row(both).export(tmp_path / "model")
+    told = json.loads((tmp_path / "model" / "defense.json").read_text())
+    assert told["behind"] == "output/rounding:decimals=1"
+    assert told["seed"] == 0
+    (defense,) = behind(told["behind"])
+    model = as_target(path, split().members.y)
+    assert model.internals.min_samples_leaf == 30
+    assert np.unique(defense.protect(model).predict_proba(split().members) * 10 % 1).size <= 2
+
+
+def test_exported_private_models_owe_nothing_to_a_seed(tmp_path) -> None:
+    pytest.importorskip("dp_accounting")
+    from sklearn.linear_model import LogisticRegression
+
+    private = DpLogisticRegression(epsilon=5.0)
+    found = keepmum.harden(LogisticRegression(), split(), defenses=[private, "training/l2"], models=6, canaries=30)
+    row = found.row(private.name)
+    paths = [row.export(tmp_path / str(turn), seed=1) for turn in (0, 1)]
+    first, again = (as_target(path, split().members.y).predict_proba(split().pool) for path in paths)
+    assert not np.array_equal(first, again)
+    told = json.loads((tmp_path / "0" / "defense.json").read_text())
+    assert told["seed"] is None
+    assert 4.5 < told["statement"]["epsilon"] <= 5
+    assert "operating system" in (tmp_path / "0" / "statement.md").read_text()
+
+
+def test_what_is_released_is_drawn_from_the_operating_system_however_deep_it_stands() -> None:
+    pytest.importorskip("torch")
+    from torch import nn
+
+    inner = TorchTrainer(lambda: nn.Linear(5, 3))
+    plain = DpSgd(noise=1.0, batch=60).protect(inner)
+    deep = Distillation().protect(plain)
+    assert not plain.secure
+    assert released(plain, 3).secure
+    assert released(plain, 3).tried == 3
+    assert released(deep).inner.secure
+    assert released(inner) is not None
+    assert released(inner).key == inner.key
 
 
 def test_a_budget_knows_what_a_defense_costs() -> None:

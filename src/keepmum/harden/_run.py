@@ -354,6 +354,7 @@ def _row(run: Hardening, defenses: tuple[Defense, ...], drawn: dict[str, Drawn])
         defenses=defenses,
         trainer=run.trainer,
         members=run.members,
+        tried=len(run.chosen),
     )
 
 

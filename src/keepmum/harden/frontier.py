@@ -11,7 +11,7 @@ from typing import Any
 
 from keepmum._version import __version__
 from keepmum.data import Records
-from keepmum.defenses import Defense, OutputDefense, defended
+from keepmum.defenses import Defense
 from keepmum.errors import ConfigError
 from keepmum.harden._invert import Inversion
 from keepmum.harden._verdict import LEAKS, Verdict, rate_of
@@ -41,6 +41,7 @@ class Row:
       defenses: The defenses themselves.
       trainer: The recipe without them.
       members: Whom an exported model is trained on unless said.
+      tried: Other settings that were trained on the same records, for a statement of privacy.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Row:
     defenses: tuple[Defense, ...] = field(default=(), repr=False, compare=False)
     trainer: Trainer | None = field(default=None, repr=False, compare=False)
     members: Records | None = field(default=None, repr=False, compare=False)
+    tried: int | None = field(default=None, repr=False, compare=False)
 
     @property
     def leak(self) -> float:
@@ -69,7 +71,11 @@ class Row:
         return self.metrics["accuracy"].value if "accuracy" in self.metrics else math.nan
 
     def export(self, path: str | Path, records: Records | None = None, seed: int = 0) -> Path:
-        """Train the recipe with this defense on all records, and write model and defense into a folder.
+        """Train the recipe with this defense on all records, and write the model into a folder.
+
+        ``defense.json`` beside it tells what must stand in front of its answers, as ``keepmum audit --behind`` takes
+        it. Private training draws its noise from the operating system, whatever the seed, and ``statement.md`` says
+        what is guaranteed.
 
         Args:
           path: A new folder.
@@ -87,8 +93,7 @@ class Row:
         chosen = self.members if records is None else records
         if self.trainer is None or chosen is None:
             raise ConfigError(f"{self.name} was not run: nothing can be exported")
-        training = [each for each in self.defenses if not isinstance(each, OutputDefense)]
-        return write(defended(self.trainer, *training), self.name, chosen, Path(path), seed)
+        return write(self.trainer, self.defenses, chosen, Path(path), seed, self.tried)
 
 
 @dataclass(frozen=True)

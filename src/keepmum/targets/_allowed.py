@@ -27,6 +27,8 @@ ALLOWED_TYPES: frozenset[str] = frozenset(
         "collections.OrderedDict",
         "collections.defaultdict",
         "functools.partial",
+        "keepmum.training.private_logistic.PrivateLogisticRegression",
+        "keepmum.training.statement.Statement",
         "numpy.dtype",
         "sklearn._loss.loss.HalfTweedieLoss",
         "sklearn._loss.loss.HalfTweedieLossIdentity",
