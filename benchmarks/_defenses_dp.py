@@ -6,7 +6,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -249,28 +248,22 @@ def beside(noise: float, rate: float, count: int, delta: float) -> list[str]:
         return [rdp, "–"]
 
 
-@dataclass(frozen=True)
-class TanhCnn:
-    """Builds a convolutional net for images of 8 by 8 pixels, with so many channels in each of two layers."""
+def tanh_cnn() -> Any:
+    from torch import nn
 
-    channels: int
-
-    def __call__(self) -> Any:
-        from torch import nn
-
-        return nn.Sequential(
-            nn.Conv2d(1, self.channels, 3, padding=1),
-            nn.Tanh(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(self.channels, self.channels, 3, padding=1),
-            nn.Tanh(),
-            nn.Flatten(),
-            nn.Linear(16 * self.channels, 10),
-        )
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.Tanh(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(512, 10),
+    )
 
 
-CHANNELS = {1.0: 16, 4.0: 16, 8.0: 32}
-"""The wider net was better at epsilon 8 and worse at 4 on seeds 101 … 112, which are not those that are reported."""
+RATES = {1.0: 0.25, 4.0: 0.5, 8.0: 1.0}
+"""Learning rates by epsilon. Like batch and epochs they were chosen on seeds from 101 on, which are not reported."""
 
 
 def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
@@ -281,16 +274,16 @@ def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
     X = (bunch.images / 16)[:, None].astype(np.float32)
     recipes = {
         eps: PrivateTrainer(
-            TorchTrainer(TanhCnn(channels), optimizer="sgd", lr=0.5, momentum=0.9, epochs=30, schedule="cosine"),
+            TorchTrainer(tanh_cnn, optimizer="sgd", lr=lr, momentum=0.9, epochs=100, schedule="cosine"),
             epsilon=eps,
-            batch=140,
+            batch=560,
             clip=0.5,
         )
-        for eps, channels in CHANNELS.items()
+        for eps, lr in RATES.items()
     }
     seeds = range(2 if quick else 12)
     found: dict[Any, list[float]] = {}
-    for name, recipe in {**recipes, "plain": TorchTrainer(TanhCnn(16), epochs=30)}.items():
+    for name, recipe in {**recipes, "plain": TorchTrainer(tanh_cnn, epochs=30)}.items():
         for seed in seeds:
             order = np.random.default_rng(seed).permutation(len(X))
             train, test = order[:1400], order[1400:]
@@ -304,7 +297,7 @@ def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
     }
     rows = [[str(name), f"{statistics.mean(v):.3f}", f"{min(v):.3f}", f"{max(v):.3f}"] for name, v in found.items()]
     note = f"Convolutional net, 1,400 records to train on, 397 to test on, delta 1e-5, {len(seeds)} seeds."
-    note += " 16 channels in each layer, 32 at epsilon 8: chosen on other seeds."
+    note += " Batch 560, 100 epochs; settings were chosen on other seeds."
     return bars, table("Accuracy on digits", ["epsilon", "mean", "least", "most"], rows, note)
 
 

@@ -110,3 +110,23 @@ class HardenSettings(Section):
         default=None, description="Your function that returns a trainer, as package.module:function, instead of MODEL."
     )
     out: Path | None = Field(default=None, description="Folder of the run; .keepmum/harden unless said.")
+
+
+class DpSettings(Section):
+    """Which claim of differential privacy is audited, and how."""
+
+    recipe: str | None = Field(
+        default=None, description="Your function that returns a trainer, as package.module:function, instead of MODEL."
+    )
+    epsilon: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="The claim; of a private recipe its own unless said."
+    )
+    delta: float = Field(default=1e-5, ge=0, lt=1, description="Delta of the claim.")
+    canaries: int = Field(default=1000, ge=50, description="Canaries that coins decide about.")
+    guesses: int | None = Field(
+        default=None,
+        ge=1,
+        description="Guesses about canaries, fixed beforehand; several numbers are looked at unless said, which costs "
+        "power.",
+    )
+    out: Path | None = Field(default=None, description="Folder to write dp-audit.json and dp-audit.md into.")

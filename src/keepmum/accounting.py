@@ -12,7 +12,10 @@ References:
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -121,7 +124,20 @@ def _epsilon(noise: float, rate: float, steps: int, delta: float, accountant: st
         made = library.rdp.RdpAccountant()
     else:
         raise ConfigError(f"expected the accountant {PLD!r} or {RDP!r}, got {accountant!r}")
-    return float(made.compose(library.SelfComposedDpEvent(event, steps)).get_epsilon(delta))
+    with _quiet():
+        return float(made.compose(library.SelfComposedDpEvent(event, steps)).get_epsilon(delta))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's warnings of orders that it leaves out of a minimum, which stays an upper bound."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _library() -> Any:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, ValidationError
 
+from keepmum._sections import DpSettings as DpSettings
 from keepmum._sections import HardenSettings as HardenSettings
 from keepmum._sections import ImageSettings as ImageSettings
 from keepmum._sections import Section
@@ -167,6 +168,7 @@ class Settings(Section):
     images: ImageSettings = ImageSettings()
     text: TextSettings = TextSettings()
     harden: HardenSettings = HardenSettings()
+    dp: DpSettings = DpSettings()
     policy: PolicySettings = PolicySettings()
 
 
@@ -194,6 +196,7 @@ PATHS = frozenset(
         ("text", "secrets"),
         ("text", "reference"),
         ("harden", "out"),
+        ("dp", "out"),
     }
 )
 """Fields that are relative to the project file when they come from it."""

@@ -68,7 +68,7 @@ def _noise(steps: list[Step], wanted: float) -> Check:
     p_value = 2 * min(chi2.cdf(squares, count), chi2.sf(squares, count))
     seen = float(np.sqrt((added**2).mean()))
     told = f"standard deviation {seen:.4g}, {wanted:.4g} was asked for (p = {p_value:.2g}, {count:,} numbers)"
-    return Check("noise", p_value > RARE, told)
+    return Check("noise", bool(p_value > RARE), told)
 
 
 def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterator[Check]:
@@ -94,7 +94,7 @@ def _sensitivity(trainer: PrivateTrainer, records: Records, seed: int) -> Iterat
         gap = max(gap, float((whole - total).norm()) / max(float(total.norm()), 1e-12))
     limit = trainer.clip
     told = f"one record more or less changes a sum by up to {worst:.4g}; {limit:.4g} is allowed"
-    yield Check("sensitivity", worst <= limit * (1 + CLOSE), told)
+    yield Check("sensitivity", bool(worst <= limit * (1 + CLOSE)), told)
     told = f"a sum differs from the sum of its records' parts by {gap:.2g}, relatively"
     yield Check("clipping record by record", gap <= CLOSE, told)
 
@@ -124,7 +124,7 @@ def _sampling(trainer: PrivateTrainer, n: int, seed: int) -> Check:
     }
     found = min(tests, key=lambda name: tests[name])
     told = f"{found}: p = {tests[found]:.2g}; {sizes.mean():.4g} are drawn on average, {n * rate:.4g} were expected"
-    return Check("sampling", tests[found] > RARE, told)
+    return Check("sampling", bool(tests[found] > RARE), told)
 
 
 def _both(law: Any, seen: int, parameters: tuple[float, ...]) -> float:
@@ -154,7 +154,7 @@ def _flow(trainer: PrivateTrainer, records: Records, seed: int, steps: list[Step
     for one, two in zip(steps, other, strict=False):
         alike = np.array_equal(one.rows, two.rows) and one.normalizer == two.normalizer and one.sd == two.sd
         apart = float(((one.released - one.clipped) - (two.released - two.clipped)).abs().max())
-        same = same and alike and apart <= CLOSE * max(one.sd, 1e-9) + 1e-4 * float(one.clipped.abs().max())
+        same = bool(same and alike and apart <= CLOSE * max(one.sd, 1e-9) + 1e-4 * float(one.clipped.abs().max()))
     return Check(
         "control flow",
         same,

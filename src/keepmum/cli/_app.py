@@ -21,6 +21,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "report": "Write a finished audit in other formats, or show it.",
         "compare": "Tell what changed between two audits.",
         "harden": "Hold defenses against each other: which one works for a recipe.",
+        "audit-dp": "Audit a claim of differential privacy: is it refuted (1), or not (0)?",
         "canary": "Make canaries, mix them into training data, and audit a model for them.",
         "check": "Look at model files without loading them.",
         "cache": "List or take away what shadow models said.",
@@ -72,9 +73,10 @@ def build(used: str = "") -> App:
         end_of_options_delimiter="",
     )
     for place, (verb, summary) in enumerate(VERBS.items()):
-        function = "list_" if verb == "list" else verb
+        module = verb.replace("-", "_")
+        function = "list_" if verb == "list" else module
         shown = None if verb == used else summary
-        app.command(f"keepmum.cli.{verb}:{function}", name=verb, help=shown, sort_key=place, default_parameter=plain)
+        app.command(f"keepmum.cli.{module}:{function}", name=verb, help=shown, sort_key=place, default_parameter=plain)
     return app
 
 

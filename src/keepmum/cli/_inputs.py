@@ -134,6 +134,23 @@ def read_sides(settings: Settings) -> tuple[Records, Records, Records | None]:
     return read_records(files["members"], label), read_records(files["nonmembers"], label), population
 
 
+def read_members(settings: Settings) -> Records:
+    """Members alone.
+
+    Raises:
+      UsageError: Something is missing, or the file cannot be used.
+    """
+    from keepmum.tables import read_records
+
+    path = settings.data.members
+    if path is None or not path.is_file():
+        raise ConfigError(f"expected --members FILE, or members in [data] of keepmum.toml, got {path or 'nothing'}")
+    label = settings.data.label
+    if label is None and path.suffix.lower() in (".npz", ".npy"):
+        label = "y"
+    return read_records(path, _needed(label, "--label COLUMN", "label in [data]"))
+
+
 def _label(settings: Settings, files: dict[str, Path]) -> str:
     """The column of the label; files of arrays have a name for it."""
     sides = [files[side].suffix.lower() for side in ("members", "nonmembers")]
@@ -179,9 +196,11 @@ def _files(settings: Settings, scores: tuple[Path, Path] | None, model: bool = T
 
 def _needed(value: Any, flag: str, key: str) -> Any:
     if value is None:
-        raise ConfigError(
-            f"expected {flag}, or {key} of keepmum.toml; recorded answers need neither: --scores FILE FILE"
-        )
+        from keepmum.cli._app import COMMAND
+
+        recorded = COMMAND.get()[:1] in (("audit",), ("plan",), ("gate",))
+        hint = "; recorded answers need neither: --scores FILE FILE" if recorded else ""
+        raise ConfigError(f"expected {flag}, or {key} of keepmum.toml{hint}")
     return value
 
 

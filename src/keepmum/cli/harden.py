@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from keepmum._sections import HardenSettings
 from keepmum.choices import Effort
 from keepmum.cli._app import Exit
-from keepmum.cli._inputs import READING, configured, cores, read_case
+from keepmum.cli._inputs import READING, configured, cores
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.cli.audit import NO_TARGET, Model, Target
 from keepmum.errors import ConfigError
@@ -45,19 +45,20 @@ def harden(
     or --recipe names one. Defenses that learn from answers about public records take those of --population. What is
     finished is kept, and the same command goes on where it stopped.
     """
+    from keepmum.cli._recipes import recipe_and_records
+    from keepmum.data import Split
     from keepmum.harden import harden as measure
 
     terminal = common.terminal
     sections = {"target": target, "data": data, "audit": how, "harden": defense}
     settings = configured(model, sections, common.config)
     chosen = settings.harden
-    if chosen.recipe is not None and settings.target.model is not None:
-        raise ConfigError("expected a MODEL or --recipe, got both: leave one out")
     if settings.target.behind is not None:
         raise ConfigError("--behind: every defense is a row here: name it with --defense")
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
-        trainer, split = _inputs(settings)
+        trainer, members, nonmembers, population = recipe_and_records(settings, chosen.recipe)
+        split = Split(members, nonmembers, population)
         out = chosen.out or Path(".keepmum") / "harden"
         with cores(settings.audit):
             found = measure(
@@ -77,42 +78,6 @@ def harden(
     if common.json:
         terminal.data(found.to_json())
     return Exit.DONE
-
-
-def _inputs(settings: Any) -> tuple[Any, Any]:
-    """The recipe and the records."""
-    from keepmum.data import Split, as_records
-
-    if settings.harden.recipe is None:
-        case = read_case(settings, None)
-        recipe = getattr(case.model, "internals", case.model)
-        if not hasattr(recipe, "fit"):
-            raise ConfigError(
-                "expected an estimator file, which is its own recipe, got a model whose training is not known: name a "
-                "recipe with --recipe package.module:function"
-            )
-        members, nonmembers = as_records(case.members, "members"), as_records(case.nonmembers, "nonmembers")
-        return recipe, Split(members, nonmembers, case.population)
-    from keepmum.cli._inputs import read_sides
-
-    return _named(settings.harden.recipe), Split(*read_sides(settings))
-
-
-def _named(name: str) -> Any:
-    """What a function of that name returns."""
-    import importlib
-    import sys
-
-    module, _, function = name.partition(":")
-    if not module or not function:
-        raise ConfigError(f"--recipe: expected package.module:function, got {name!r}")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError) as err:
-        raise ConfigError(f"--recipe: {name} cannot be had ({err}): give package.module:function") from None
-    finally:
-        sys.path.remove(str(Path.cwd()))
 
 
 def _show(found: Frontier, terminal: Terminal) -> None:
