@@ -19,6 +19,7 @@ from keepmum.harden import Frontier, Row, Verdict
 from keepmum.harden._answers import Said
 from keepmum.harden._export import released
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
+from keepmum.harden._plot import labels
 from keepmum.harden._run import combinations, cost_of
 from keepmum.harden._verdict import changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
@@ -82,6 +83,22 @@ def test_frontier_and_knee(found: Frontier) -> None:
     assert found.row("none") is found.rows[0]
     with pytest.raises(ConfigError, match="expected one of none"):
         found.row("nothing")
+
+
+def test_the_knee_is_no_combination_where_less_does_and_labels_do_not_hide_each_other() -> None:
+    def row(name: str, leak: float, accuracy: float) -> Row:
+        found = {
+            "population_tpr_at_fpr_0.01": Estimate(leak, leak - 0.02, leak + 0.02),
+            "accuracy": Estimate(accuracy, accuracy - 0.02, accuracy + 0.02),
+        }
+        return Row(name, Verdict.WORKS, metrics=found)
+
+    rows = (row("none", 0.9, 0.8), row("a", 0.11, 0.79), row("a + b", 0.1, 0.79), row("b", 0.85, 0.8))
+    several = Frontier(rows, 100, 10, 16, 0)
+    assert several.best.name == "a"
+    assert [numbers for numbers, _ in labels(several)] == [[0], [1, 2], [3]]
+    apart = Frontier((rows[0], row("a", 0.2, 0.79), rows[2], rows[3]), 100, 10, 16, 0)
+    assert apart.best.name == "a + b"
 
 
 def test_what_is_written(found: Frontier, tmp_path) -> None:

@@ -18,6 +18,8 @@ MARKS = {
     Verdict.UNDECIDED: ("v", 2),
 }
 """Form and color by verdict: no verdict is told by its color alone."""
+NEAR = 0.02
+"""Share of the picture's width or height within which labels would cover each other."""
 COLORS = ("#222222", "#1b6e3c", "#5b6470", "#a4271d")
 
 
@@ -27,14 +29,27 @@ def worst(row: Row) -> str:
     return max(names, key=lambda name: row.metrics[name].value)
 
 
+def labels(frontier: Frontier) -> list[tuple[list[int], tuple[float, float]]]:
+    """Numbers of rows with the point that they stand at; rows that would hide each other's number share one label."""
+    points = {number: (row.leak, row.accuracy) for number, row in enumerate(frontier.rows) if row.metrics}
+    across, up = (max(values) - min(values) for values in zip(*points.values(), strict=True))
+    found: list[tuple[list[int], tuple[float, float]]] = []
+    for number, (leak, accuracy) in points.items():
+        for numbers, (x, y) in found:
+            if abs(leak - x) <= NEAR * across and abs(accuracy - y) <= NEAR * up:
+                numbers.append(number)
+                break
+        else:
+            found.append(([number], (leak, accuracy)))
+    return found
+
+
 def draw(frontier: Frontier, axes: Any = None, colors: tuple[str, ...] = COLORS, rule: str = "#999999") -> Any:
     """Each row as a point with its intervals, the frontier as a line; numbers refer to the table."""
     import matplotlib.pyplot as plt
 
     axes = plt.subplots(figsize=(6.4, 4.4))[1] if axes is None else axes
-    for number, row in enumerate(frontier.rows):
-        if not row.metrics:
-            continue
+    for row in frontier.measured:
         form, color = MARKS[row.verdict]
         leak, accuracy = row.metrics[worst(row)], row.metrics["accuracy"]
         axes.errorbar(
@@ -47,9 +62,9 @@ def draw(frontier: Frontier, axes: Any = None, colors: tuple[str, ...] = COLORS,
             elinewidth=0.8,
             markersize=6,
         )
-        axes.annotate(
-            str(number), (leak.value, accuracy.value), xytext=(5, 5), textcoords="offset points", color=colors[0]
-        )
+    for numbers, place in labels(frontier):
+        told = ", ".join(map(str, numbers))
+        axes.annotate(told, place, xytext=(5, 5), textcoords="offset points", color=colors[0])
     line = frontier.pareto
     axes.plot([row.leak for row in line], [row.accuracy for row in line], color=rule, linewidth=1, zorder=0)
     axes.set_xlabel("worst leak: share of members found at few false alarms")

@@ -132,9 +132,17 @@ class Frontier:
     def best(self) -> Row:
         """The knee: of the rows on the frontier, the one furthest above the line between its ends.
 
+        A combination gives way to one with fewer of its defenses that intervals do not tell from it.
+
         References:
           Satopää, Albrecht, Irwin, Raghavan. Finding a "Kneedle" in a Haystack. ICDCSW 2011.
         """
+        knee = self._knee()
+        parts = set(knee.name.split(" + "))
+        fewer = [row for row in self.measured if set(row.name.split(" + ")) < parts and _as_good(row, knee)]
+        return min([*fewer, knee], key=lambda row: (row.name.count(" + "), row.leak))
+
+    def _knee(self) -> Row:
         rows = self.pareto
         first, last = rows[0], rows[-1]
         wide, high = first.leak - last.leak, first.accuracy - last.accuracy
@@ -222,6 +230,13 @@ class Frontier:
 def _beats(one: Row, other: Row) -> bool:
     as_good = one.accuracy >= other.accuracy and one.leak <= other.leak
     return as_good and (one.accuracy > other.accuracy or one.leak < other.leak)
+
+
+def _as_good(one: Row, other: Row) -> bool:
+    """Whether the one is within the other's intervals, or better."""
+    leaks = [other.metrics[rate] for leak in LEAKS if (rate := rate_of(other.metrics, leak))]
+    worst = max(leaks, key=lambda estimate: estimate.value)
+    return one.leak <= worst.high and one.accuracy >= other.metrics["accuracy"].low
 
 
 def _told(row: Row) -> dict[str, Any]:
