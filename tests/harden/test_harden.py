@@ -417,11 +417,16 @@ def test_rows_that_differ_in_their_answers_share_models_and_say_what_they_say_al
         return whole(trainer, records, fleet, signal)
 
     monkeypatch.setattr(_unit, "train_fleet", counted)
+    reached = []
     how = {"models": 6, "canaries": 30, "seed": 3}
     rows = ["output/rounding:decimals=1", "output/hamp-swap", "training/leaf-size:records=9", "output/top-k"]
     both = "training/leaf-size:records=9 + output/rounding:decimals=1"
-    found = keepmum.harden(TREE, split(), defenses=[*rows, both], **how)
+    found = keepmum.harden(
+        TREE, split(), defenses=[*rows, both], **how, progress=lambda done, total, what: reached.append((done, total))
+    )
     assert sum(trained) == 12
+    assert reached == sorted(reached)
+    assert reached[-1] == (12, 12)
     for row in rows:
         alone = keepmum.harden(TREE, split(), defenses=[row], **how).row(row)
         assert found.row(row).metrics == alone.metrics

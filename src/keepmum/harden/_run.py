@@ -49,7 +49,13 @@ class Hardening:
     chosen: Sequence[tuple[Defense, ...]] = ()
     began: float = field(default_factory=time.monotonic)
     _plain: dict[bool, dict[str, Drawn]] = field(default_factory=dict)
+    _reached: int = 0
     _names: dict[int, str | None] = field(default_factory=dict)
+
+    def reach(self, done: int, total: int, what: str) -> None:
+        """Tell how many models are done; rows that share models of an earlier one take nothing back."""
+        self._reached = max(self._reached, done)
+        self.progress(self._reached, total, what)
 
     @cached_property
     def lots(self) -> Lots:
@@ -301,7 +307,7 @@ def cost_of(defenses: Sequence[Defense]) -> float:
 def _frontier(run: Hardening) -> Frontier:
     order = list(dict.fromkeys(run.known(each) for each in [(), *run.chosen]))
     total = run.models * len(order)
-    run.said((), lambda done: run.progress(done, total, "training without a defense"))
+    run.said((), lambda done: run.reach(done, total, "training without a defense"))
     first = time.monotonic() - run.began
     rows = [_row(run, (), run.plain(False))]
     notes = _notes(run, rows[0].metrics)
@@ -322,7 +328,7 @@ def _one(run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tupl
         reason = f"about {needed:.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
         return Row(name, Verdict.NOT_RUN, reason=reason, defenses=defenses)
     try:
-        said = run.said(defenses, lambda done: run.progress(before + done, total, f"training with {name}"))
+        said = run.said(defenses, lambda done: run.reach(before + done, total, f"training with {name}"))
         return _row(run, defenses, dict(measure(said, run.groups(twice(defenses)), run.lots)))
     except KeepmumError as err:
         return Row(name, Verdict.NOT_RUN, reason=str(err), defenses=defenses)
