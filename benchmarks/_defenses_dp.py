@@ -262,7 +262,7 @@ def tanh_cnn() -> Any:
     )
 
 
-RATES = {1.0: 0.25, 4.0: 0.5, 8.0: 1.0}
+RATES = {1.0: 0.2, 4.0: 0.35, 8.0: 0.5}
 """Learning rates by epsilon. Like batch and epochs they were chosen on seeds from 101 on, which are not reported."""
 
 
@@ -271,7 +271,8 @@ def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    X = (bunch.images / 16)[:, None].astype(np.float32)
+    X = bunch.images - bunch.images.mean(axis=(1, 2), keepdims=True)  # each image by itself: no record sees others
+    X = (X / X.std(axis=(1, 2), keepdims=True))[:, None].astype(np.float32)
     recipes = {
         eps: PrivateTrainer(
             TorchTrainer(tanh_cnn, optimizer="sgd", lr=lr, momentum=0.9, epochs=100, schedule="cosine"),
@@ -297,7 +298,7 @@ def digits(quick: bool) -> tuple[Bars, dict[str, Any]]:
     }
     rows = [[str(name), f"{statistics.mean(v):.3f}", f"{min(v):.3f}", f"{max(v):.3f}"] for name, v in found.items()]
     note = f"Convolutional net, 1,400 records to train on, 397 to test on, delta 1e-5, {len(seeds)} seeds."
-    note += " Batch 560, 100 epochs; settings were chosen on other seeds."
+    note += " Contrast evened image by image, batch 560, 100 epochs; settings were chosen on other seeds."
     return bars, table("Accuracy on digits", ["epsilon", "mean", "least", "most"], rows, note)
 
 

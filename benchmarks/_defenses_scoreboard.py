@@ -104,7 +104,8 @@ def shown(task: Task, found: Frontier) -> dict[str, Any]:
     note = (
         f"{found.models} models a row, each trained on half of {found.people:,} records and {found.canaries} canaries. "
         "Percent, with 95 % intervals; the rate of false alarms stands in the head. Of canaries with SELENA half stand "
-        "in the training data twice: this column tells of the others. Cost: time to train, of that without a defense."
+        "in the training data twice: this column tells of the others. Cost: processor time to train, of "
+        "that without a defense."
     )
     return table(f"Scoreboard: {task.name}", head(found)[1:], rows, note)
 

@@ -29,6 +29,8 @@ from keepmum.shadows import ShadowStore
 from keepmum.shadows._signal import Signal
 from keepmum.training import Trainer, as_trainer
 
+FEW = 64
+"""Records of a model that is trained to load what training needs."""
 CLAIMS = 16
 """Models below which a note says that intervals are wide."""
 
@@ -158,11 +160,17 @@ class Hardening:
         return self._plain[duplicated]
 
     def time_of(self, defenses: tuple[Defense, ...]) -> float:
-        """Seconds that the training of one model took."""
+        """Processor seconds that the training of one model took."""
         cost = self.store.cost(self.recipe(defenses), self.world.records, self.seed, self.kept(defenses))
         if cost is None:
             return math.nan
         return cost.seconds if math.isnan(cost.training) else cost.training
+
+    def warm_up(self) -> None:
+        """Train a model of a few records and forget it: the first fleet is not to be charged for loading libraries."""
+        if not self.done(()):
+            with suppress(Exception):  # the fleets meet the same, and tell
+                self.trainer.train(self.world.records.take(np.arange(min(FEW, self.world.people))), self.seed)
 
     def share(self, defenses: tuple[Defense, ...]) -> float:
         """About how long a row takes, in units of the time that the first fleet took: training and asking it."""
@@ -307,6 +315,7 @@ def cost_of(defenses: Sequence[Defense]) -> float:
 def _frontier(run: Hardening) -> Frontier:
     order = list(dict.fromkeys(run.known(each) for each in [(), *run.chosen]))
     total = run.models * len(order)
+    run.warm_up()
     run.said((), lambda done: run.reach(done, total, "training without a defense"))
     first = time.monotonic() - run.began
     rows = [_row(run, (), run.plain(False))]

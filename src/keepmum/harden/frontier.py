@@ -34,7 +34,7 @@ class Row:
         ``population_tpr_at_fpr_0.01``, ``canary_…``, ``…_label_only_…``, ``…_auc``; 95 % intervals.
       differences: Of the same numbers to those without a defense, drawn together with them.
       models: So many were trained.
-      cost: Time that a model takes to train, of that without a defense.
+      cost: Processor time that a model takes to train, of that without a defense.
       bits: What one answer can carry at the most; None where nothing limits it.
       inversion: What came of each inversion attack that was asked for, by id.
       reason: Why it was not run.

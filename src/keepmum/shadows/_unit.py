@@ -34,7 +34,7 @@ class Cost(NamedTuple):
     Attributes:
       seconds: Time on one worker, for each model of a fleet.
       memory: Most bytes that the worker held at any time, with everything that it had loaded; 0 where not known.
-      training: Seconds of those in which it was trained, and not asked.
+      training: Processor seconds in which it was trained, and not asked: the same however busy the machine is.
     """
 
     seconds: float
@@ -60,24 +60,24 @@ def train_unit(work: Shared[Work], fleet: list[Pair]) -> Trained:
     from threadpoolctl import threadpool_limits
 
     trainer, records, signal = work.get()
-    began, asking = time.perf_counter(), _Clock(signal)
+    began, busy, asking = time.perf_counter(), time.process_time(), _Clock(signal)
     # a worker of a cluster would hand the trees of a forest back to the cluster
     with threadpool_limits(1), joblib.parallel_config("sequential"):
         signals = train_fleet(trainer, records, fleet, Signal(signal.name, asking))
-    took, models = time.perf_counter() - began, 2 * len(fleet)
-    return Trained(signals, Cost(took / models, _most_memory(), (took - asking.seconds) / models))
+    took, worked, models = time.perf_counter() - began, time.process_time() - busy, 2 * len(fleet)
+    return Trained(signals, Cost(took / models, _most_memory(), (worked - asking.seconds) / models))
 
 
 class _Clock:
-    """Asks what a signal asks, and tells how long that took."""
+    """Asks what a signal asks, and tells how many processor seconds that took."""
 
     def __init__(self, signal: Signal) -> None:
         self.signal, self.seconds = signal, 0.0
 
     def __call__(self, target: ScoreTarget, records: Records) -> NDArray[Any]:
-        began = time.perf_counter()
+        began = time.process_time()
         told = self.signal.ask(target, records)
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
         return told
 
 
