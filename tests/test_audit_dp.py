@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
-from keepmum.audit_dp import audit_dp, check_mechanism, watch_canaries
+from keepmum.audit_dp import audit_dp, audit_dp_runs, check_mechanism, watch_canaries
 from keepmum.audit_dp._audit import log_likelihood_ratio, mislabelled
 from keepmum.data import Records
 from keepmum.errors import ConfigError, DataError
+from keepmum.stats.epsilon import epsilon_lower_bound
 from keepmum.training import Mechanism, PrivateTrainer, TorchTrainer
 
 torch = pytest.importorskip("torch")
@@ -191,3 +193,56 @@ def test_bad_settings(wrong):
         watch_canaries(recipe(), people(), score="best")
     with pytest.raises(ConfigError, match="no more canaries than parameters"):
         watch_canaries(recipe(), people(), canaries=10_000)
+
+
+def test_many_runs_refute_the_claim_of_a_model_that_remembers() -> None:
+    done = []
+    told = audit_dp_runs(
+        DecisionTreeClassifier(), people(), epsilon=0.5, runs=60, progress=lambda now, total: done.append((now, total))
+    )
+    assert done[-1] == (60, 60)
+    assert told.refuted
+    assert 0.5 < told.epsilon.value <= told.ceiling
+    assert "epsilon is at least" in told.verdict
+    unclaimed = audit_dp_runs(DecisionTreeClassifier(), people(), runs=20)
+    assert "20 runs could prove up to" in unclaimed.verdict
+    assert unclaimed.ceiling < told.ceiling
+
+
+def test_many_runs_prove_nothing_about_a_model_that_learns_nothing() -> None:
+    from sklearn.dummy import DummyClassifier
+
+    told = audit_dp_runs(DummyClassifier(strategy="uniform"), people(), epsilon=0.0, runs=200)
+    assert not told.refuted
+    assert told.epsilon.value == 0
+
+
+def test_bounds_of_many_runs_hold_for_a_mechanism_of_known_epsilon() -> None:
+    """Randomized response about the canary: epsilon is what the coin says."""
+    rng = np.random.default_rng(0)
+    truth = 1.0
+    heads = np.exp(truth) / (1 + np.exp(truth))
+    above = 0
+    for _ in range(300):
+        inside, outside = rng.random(100) < heads, rng.random(100) >= heads
+        above += epsilon_lower_bound(inside.astype(float), outside.astype(float), 0.0).value > truth
+    assert above <= 300 * 0.05 + 2 * np.sqrt(300 * 0.05 * 0.95)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"runs": 21}, "an even number of runs"),
+        ({"runs": 10}, "at least 20"),
+        ({"epsilon": -1.0}, "an epsilon of 0 or more"),
+        ({"delta": 1.0}, "a delta from 0 up to 1"),
+    ],
+)
+def test_bad_numbers_of_many_runs(changes, said) -> None:
+    with pytest.raises(ConfigError, match=said):
+        audit_dp_runs(DecisionTreeClassifier(), people(), **changes)
+
+
+def test_one_canary_and_no_more() -> None:
+    with pytest.raises(ConfigError, match="expected one canary, got 2"):
+        audit_dp_runs(DecisionTreeClassifier(), people(), canary=people().take(np.arange(2)))

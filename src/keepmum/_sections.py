@@ -129,4 +129,10 @@ class DpSettings(Section):
         description="Guesses about canaries, fixed beforehand; several numbers are looked at unless said, which costs "
         "power.",
     )
+    runs: int | None = Field(
+        default=None,
+        ge=20,
+        multiple_of=2,
+        description="Also train so many models, every other one with one canary more: slow, and assumes the least.",
+    )
     out: Path | None = Field(default=None, description="Folder to write dp-audit.json and dp-audit.md into.")

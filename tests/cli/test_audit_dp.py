@@ -43,6 +43,10 @@ def test_a_memorizing_model_refutes_a_claim_and_without_one_nothing_is_refuted(k
     assert told["audits"][0]["refuted"] is True
     assert told["audits"][0]["epsilon"] > 0.5
     assert "REFUTED" in out + err
+    many = ["--epsilon", 0.1, "--canaries", 60, "--runs", 40, "--json"]
+    code, out, err = keepmum(*command(files, files / "model.skops", *many))
+    assert code == 1, err
+    assert json.loads(out[out.index("{") :])["audits"][1]["canaries"] == 40
     code, out, err = keepmum(*command(files, files / "model.skops", "--canaries", 60))
     assert code == 0, err
     assert "NO CLAIM" in out + err
@@ -78,6 +82,7 @@ def test_a_private_recipe_is_watched_and_tested(keepmum, files: Path, tmp_path: 
         (["--recipe", "nowhere:make"], "--recipe: nowhere:make cannot be had"),
         (["{model}", "--canaries", 10], "--canaries"),
         (["{model}", "--epsilon", -1], "--epsilon"),
+        (["{model}", "--runs", 21], "--runs"),
         (["{model}", "--members", "nobody.csv"], "expected --members FILE"),
         (["{model}", "--label", "z"], "'z'"),
     ],

@@ -30,9 +30,9 @@ class DpAudit:
       epsilon: Least epsilon that is proved, whatever the mechanism.
       gaussian: The same if the mechanism is at most as loose as a Gaussian one; else an estimate.
       ceiling: What this many canaries could prove at the most.
-      canaries: Coins flipped.
+      canaries: Coins flipped; of many runs with one canary, the runs.
       guesses: Fixed beforehand, or None where several numbers were looked at.
-      view: Who was looked for: ``black box`` or ``white box``.
+      view: Who was looked for: ``black box``, ``white box`` or ``black box, many runs``.
     """
 
     claimed: float | None
@@ -53,7 +53,8 @@ class DpAudit:
     def verdict(self) -> str:
         """The same as a sentence, with what the audit could have shown."""
         proved = f"epsilon is at least {self.epsilon.value:.2f} (95 %)"
-        could = f"{self.canaries:,} canaries could prove up to {self.ceiling:.2f}"
+        tossed = "runs" if "runs" in self.view else "canaries"
+        could = f"{self.canaries:,} {tossed} could prove up to {self.ceiling:.2f}"
         if self.claimed is None:
             return f"Seen by {self.view}, {proved}; {could}."
         if self.refuted:

@@ -85,21 +85,34 @@ def _inputs(settings: Settings) -> tuple[Any, Any]:
 
 def _measured(trainer: Any, members: Any, settings: Settings, ticker: Any) -> tuple[list[DpAudit], tuple[Check, ...]]:
     from keepmum.audit_dp import audit_dp as by_answers
-    from keepmum.audit_dp import check_mechanism, watch_canaries
+    from keepmum.audit_dp import audit_dp_runs, check_mechanism, watch_canaries
     from keepmum.training import PrivateTrainer
 
     chosen, seed = settings.dp, settings.audit.seed
     epsilon, delta = _claim(trainer, members, chosen)
     coins: dict[str, Any] = {"epsilon": epsilon, "guesses": chosen.guesses, "seed": seed}
-    parts = 3 if isinstance(trainer, PrivateTrainer) else 1
+    runs = chosen.runs or 0
+    parts = (3 if isinstance(trainer, PrivateTrainer) else 1) + runs
     ticker(0, parts, "training with canaries")
     audits = [by_answers(trainer, members, delta=delta, canaries=chosen.canaries, **coins)]
     checks: tuple[Check, ...] = ()
+    if runs:
+        audits.append(
+            audit_dp_runs(
+                trainer,
+                members,
+                epsilon=epsilon,
+                delta=delta,
+                runs=runs,
+                seed=seed,
+                progress=lambda done, total: ticker(1 + done, parts, "training with and without one canary"),
+            )
+        )
     if isinstance(trainer, PrivateTrainer):
-        ticker(1, parts, "watching every step")
+        ticker(1 + runs, parts, "watching every step")
         most = _parameters(trainer)
         audits.append(watch_canaries(trainer, members, canaries=min(chosen.canaries, most), **coins))
-        ticker(2, parts, "testing the mechanism")
+        ticker(2 + runs, parts, "testing the mechanism")
         checks = check_mechanism(trainer, members, seed=seed)
     ticker(parts, parts, "done")
     return audits, checks
@@ -145,7 +158,7 @@ def _show(audits: list[DpAudit], checks: tuple[Check, ...], terminal: Terminal) 
     if faults:
         terminal.result.print(worst.verdict)
     table = Table(box=None, pad_edge=False)
-    for name in ("seen by", "proved", "proved, if Gaussian", "could prove", "canaries"):
+    for name in ("seen by", "proved", "proved, if Gaussian", "could prove", "canaries or runs"):
         table.add_column(name, justify="left" if name == "seen by" else "right")
     for each in audits:
         numbers = (each.epsilon.value, each.gaussian.value, each.ceiling)
