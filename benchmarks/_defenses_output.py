@@ -141,7 +141,7 @@ def off(told: np.ndarray, truth: np.ndarray) -> float:
 
 def rounding(quick: bool) -> tuple[Bars, dict[str, Any]]:
     """LiRA through rounding, with shadow models that are rounded and with some that are not."""
-    task = tabular(3, 900, 25) if quick else tabular(3, 3000)
+    task = tabular(3, 1500 if quick else 3000)
     defense, count = Rounding(1), 8 if quick else 16
     pool = task.split.pool
     store = ShadowStore()
