@@ -17,10 +17,10 @@ from keepmum.defenses.training import Depth, Distillation, DpLogisticRegression,
 from keepmum.errors import ConfigError, DataError
 from keepmum.harden import Frontier, Row, Verdict
 from keepmum.harden._answers import Said
+from keepmum.harden._chosen import combinations, cost_of
 from keepmum.harden._export import released
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
 from keepmum.harden._plot import labels
-from keepmum.harden._run import combinations, cost_of
 from keepmum.harden._verdict import changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
 from keepmum.stats import Estimate
