@@ -117,7 +117,7 @@ def test_nothing_that_leaks_stands_beside_the_signals(tmp_path: Path) -> None:
     assert _summary(SklearnTrainer(pipeline)) == "SklearnTrainer TfidfVectorizer + LogisticRegression"
     fill(tmp_path, name="my training v3")
     (label,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
-    assert set(label) == {"recipe", "signal", "records", "keepmum", "seconds", "memory", "made"}
+    assert set(label) == {"recipe", "signal", "records", "keepmum", "seconds", "training", "memory", "made"}
     assert label["recipe"] == "FunctionTrainer my training v3"
 
 
