@@ -52,6 +52,28 @@ class Bare(nn.Module):
         return self.last(X * self.scale)
 
 
+class Positions(nn.Module):
+    """A table of positions is given no records, and gives the same to all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.places, self.last = nn.Embedding(11, 6), nn.Embedding(14, 6), nn.Linear(6, 3)
+
+    def forward(self, tokens):
+        return self.last(torch.tanh(self.table(tokens) + self.places(torch.arange(tokens.shape[1]))).mean(dim=1))
+
+
+class Second(nn.Module):
+    """Time comes first and records second, as recurrent layers like it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.last = nn.Linear(5, 6), nn.Linear(6, 3)
+
+    def forward(self, X):
+        return self.last(torch.tanh(self.inner(X.transpose(0, 1))).mean(dim=0))
+
+
 def conv(groups: int = 1):
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, padding=1),
@@ -73,6 +95,8 @@ CASES = {
     "layer used twice": (Tied, (5,)),
     "a parameter of no layer": (Bare, (5,)),
     "in place": (lambda: nn.Sequential(nn.Linear(5, 8), nn.ReLU(inplace=True), nn.Linear(8, 3)), (5,)),
+    "positions": (Positions, (14,)),
+    "records second": (Second, (14, 5)),
     "one output": (lambda: nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1)), (5,)),
 }
 
@@ -80,7 +104,7 @@ CASES = {
 def batch(name: str, count: int = 7):
     generator = torch.Generator().manual_seed(3)
     shape = CASES[name][1]
-    if name == "tokens":
+    if name in ("tokens", "positions"):
         X = torch.randint(0, 11, (count, *shape), generator=generator)
     else:
         X = torch.randn(count, *shape, generator=generator)
@@ -122,7 +146,9 @@ def test_no_record_counts_for_more_than_the_norm(name):
     for row in range(len(X)):
         keep = torch.arange(len(X)) != row
         assert float((whole - Mechanism().clipped_sum(module, X[keep], y[keep], 0.1)).norm()) <= 0.1 + 1e-6
-    assert not Mechanism().clipped_sum(module, X[:0], y[:0], 0.1).any()
+    nobody = Mechanism().clipped_sum(module, X[:0], y[:0], 0.1)
+    assert not nobody.any()
+    assert nobody.dtype == torch.float32
 
 
 @pytest.mark.parametrize("clip", [0.05, 1e6])
@@ -145,14 +171,24 @@ def test_a_record_with_several_views_counts_once_by_their_mean_loss(name, clip):
 
 
 def test_book_keeping_is_used_where_it_can_be():
-    from keepmum.training._private_gradients import _by_layers
+    from keepmum.training._private_gradients import _bookable
     from keepmum.training._private_loop import losses
 
-    by_chunks = {"grouped images", "layer used twice", "a parameter of no layer", "in place"}
+    by_chunks = {
+        "grouped images", "layer used twice", "a parameter of no layer", "in place", "positions", "records second",
+    }  # fmt: skip
     for name in CASES:
         module, (X, y) = CASES[name][0](), batch(name)
-        known = _by_layers(module, X, y, 1.0, losses) is not None
-        assert known == (name not in by_chunks), name
+        assert _bookable(module, X, y, losses) == (name not in by_chunks), name
+
+
+def test_what_layers_at_zero_hide_is_no_book_keeping_either():
+    from keepmum.training._private_gradients import _bookable
+    from keepmum.training._private_loop import losses
+
+    module, (X, y) = Second(), batch("records second")
+    torch.nn.init.zeros_(module.last.weight)
+    assert not _bookable(module, X, y, losses)
 
 
 def build():

@@ -19,7 +19,7 @@ from keepmum.training._private_random import normal, uniform
 from keepmum.training.statement import Statement
 from keepmum.training.torch import TorchTrainer
 
-VERSION = 1
+VERSION = 2
 """Version of the procedure; a change makes signals stored before unknown."""
 
 
