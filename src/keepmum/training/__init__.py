@@ -5,6 +5,7 @@ from keepmum.training.engines import engine
 from keepmum.training.function import FunctionTrainer
 from keepmum.training.objective import Moment, Objective
 from keepmum.training.private import Mechanism, PrivateTrainer, Step
+from keepmum.training.private_text import PrivateTexts
 from keepmum.training.sklearn import SklearnTrainer
 from keepmum.training.statement import Statement
 from keepmum.training.text import TextRecipe, train_causal, train_masked, train_tokenizer
@@ -16,6 +17,7 @@ __all__ = [
     "Mechanism",
     "Moment",
     "Objective",
+    "PrivateTexts",
     "PrivateTrainer",
     "SklearnTrainer",
     "Statement",

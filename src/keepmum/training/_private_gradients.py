@@ -13,6 +13,7 @@ References:
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,9 @@ from keepmum.errors import ConfigError
 from keepmum.targets._tensors import FAILURES
 
 CHUNK = 32
-"""Records whose gradients are held at once where they have to be."""
+"""Records whose gradients are held at once where they have to be, at most."""
+ROOM = 2**28
+"""Numbers that these gradients may hold."""
 SMALL = 1e-12
 TRIED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 """Modules seen before, and whether book-keeping is right for them."""
@@ -34,9 +37,9 @@ def clipped_sum(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, A
     Args:
       module: In training mode; what it gives about a record must hang on that record alone.
       X: ``(b, …)`` inputs, or ``(b v, …)`` with ``v`` views of each record one after another, whose mean loss counts.
-      y: ``(b,)`` labels.
+      y: ``(b, …)`` labels.
       clip: Largest norm, above 0.
-      loss: From ``(b, K)`` logits and labels to ``(b,)`` losses.
+      loss: From ``(b, …)`` logits and labels to ``(b,)`` losses.
 
     Returns:
       ``(p,)`` in the order of the module's parameters that are trained.
@@ -125,7 +128,7 @@ def _agrees(module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) -> boo
     each, views = [], len(X) // len(y)
     for row in range(len(y)):
         answer = module(X[row * views : (row + 1) * views])
-        value = loss(getattr(answer, "logits", answer), y[row].repeat(views)).mean()
+        value = loss(getattr(answer, "logits", answer), y[row].expand(views, *y.shape[1:])).mean()
         grads = torch.autograd.grad(value, trained_parameters(module), materialize_grads=True)
         each.append(torch.cat([grad.reshape(-1) for grad in grads]))
     flat = torch.stack(each)
@@ -159,7 +162,7 @@ def _by_layers(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, An
     hooks = [layer.register_forward_hook(lambda part, a, out: seen.append(Seen(part, a[0], out))) for layer in layers]
     try:
         answer = module(X)
-        losses = loss(getattr(answer, "logits", answer), y.repeat_interleave(views))
+        losses = loss(getattr(answer, "logits", answer), y.repeat_interleave(views, dim=0))
     finally:
         for hook in hooks:
             hook.remove()
@@ -290,8 +293,9 @@ def _norm_layer(one: Seen, back: Any, records: int) -> Part:
 def _by_chunks(module: Any, X: Any, y: Any, clip: float, loss: Callable[[Any, Any], Any]) -> Any:
     """The sum from gradients of some records at a time, by ``torch.func``."""
     total, views = _nothing(module), len(X) // len(y)
-    for start in range(0, len(y), CHUNK):
-        stop = start + CHUNK
+    chunk = max(1, min(CHUNK, ROOM // len(total)))
+    for start in range(0, len(y), chunk):
+        stop = start + chunk
         flat = per_example(module, X[start * views : stop * views], y[start:stop], loss)
         scale = (clip / (flat.norm(dim=1) + SMALL)).clamp(max=1.0)
         total += scale @ flat
@@ -309,8 +313,10 @@ def per_example(module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) ->
 
     def of(parameters: Any, x: Any, label: Any) -> Any:
         answer = functional_call(module, {**parameters, **fixed}, (x,))
-        return loss(getattr(answer, "logits", answer), label.expand(len(x))).mean()
+        return loss(getattr(answer, "logits", answer), label.expand(len(x), *label.shape)).mean()
 
     views = X.reshape(len(y), -1, *X.shape[1:])
-    found = vmap(grad(of), in_dims=(None, 0, 0), randomness="different")(trained, views, y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop")
+        found = vmap(grad(of), in_dims=(None, 0, 0), randomness="different")(trained, views, y)
     return torch.cat([found[name].flatten(1) for name in trained], dim=1)

@@ -14,6 +14,7 @@ from keepmum.targets._tensors import import_torch
 from keepmum.targets.transformers import HFCausal, HFMasked
 from keepmum.training._text_batches import masked_batches, packed_batches
 from keepmum.training._torch_data import Seeds, built, draw_from, quiet
+from keepmum.training.private_text import PrivateTexts, train_texts
 
 END = "<|endoftext|>"
 MARKS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
@@ -78,6 +79,7 @@ def train_causal(
     tokenizer: Any = None,
     start: HFCausal | None = None,
     recipe: TextRecipe = CAUSAL,
+    private: PrivateTexts | None = None,
     **changes: Any,
 ) -> HFCausal:
     """Train a small model in the manner of GPT-2, on one thread; the same seed gives the same model.
@@ -91,16 +93,23 @@ def train_causal(
       tokenizer: One of transformers with an end-of-text token, such as another model's; trained on the texts if None.
       start: A model to go on from, with its tokenizer and its shape; it stays as it is.
       recipe: How it is made.
+      private: How it is trained privately, text by text; it wants a tokenizer, or a model to go on from.
       changes: Fields of the recipe that are to be other, such as ``epochs=3``.
 
     Raises:
-      ConfigError: A setting that there is not, or out of range.
+      ConfigError: A setting that there is not, or out of range; a tokenizer that would be learned from texts that are
+        to be kept private.
       DataError: No texts.
       TargetError: Training diverged.
       MissingExtraError: transformers is not installed.
     """
     transformers, settings, given = import_transformers(), _changed(recipe, changes), _given(texts)
-    words = _tokenizer_of(start, tokenizer) or train_tokenizer(given, settings.vocabulary)
+    words = _tokenizer_of(start, tokenizer)
+    if words is None and private is not None:
+        raise ConfigError(
+            "expected a tokenizer or a model to start from, got neither: one learned from the texts gives them away"
+        )
+    words = words or train_tokenizer(given, settings.vocabulary)
     end, seeds = words.eos_token_id, Seeds.of(seed)
     if end is None:
         raise ConfigError("expected a tokenizer with an end-of-text token, got one without")
@@ -117,8 +126,14 @@ def train_causal(
 
     ids = [list(words(text, add_special_tokens=False, verbose=False)["input_ids"]) for text in given]
     model = _copied(start) if start is not None else built(build, seeds.weights)
-    _train(model, settings, seeds, lambda rng: packed_batches(ids, end, settings, rng))
-    return HFCausal(model, words)
+    if private is None:
+        _train(model, settings, seeds, lambda rng: packed_batches(ids, end, settings, rng))
+        return HFCausal(model, words)
+    train_texts(model, ids, end, settings, private, seeds)
+    _check_finite(model)
+    target = HFCausal(model, words)
+    target.notes.append(private.statement(len(ids), settings.epochs).headline)
+    return target
 
 
 def train_masked(
@@ -221,7 +236,7 @@ def _train(model: Any, recipe: TextRecipe, seeds: Seeds, batches: Any) -> None:
             steps = steps or recipe.epochs * len(drawn)
             for inputs, answers in drawn:
                 for group in optimizer.param_groups:
-                    group["lr"] = recipe.lr * _pace(step / steps)
+                    group["lr"] = recipe.lr * pace(step / steps)
                 optimizer.zero_grad()
                 logits = model(**inputs).logits
                 torch.nn.functional.cross_entropy(logits.flatten(0, 1), answers.flatten()).backward()
@@ -229,11 +244,15 @@ def _train(model: Any, recipe: TextRecipe, seeds: Seeds, batches: Any) -> None:
                 optimizer.step()
                 step += 1
         model.eval()
+    _check_finite(model)
+
+
+def _check_finite(model: Any) -> None:
     if not all(bool(value.isfinite().all()) for value in model.parameters()):
         raise TargetError("training diverged (weights are no longer finite): take a smaller learning rate")
 
 
-def _pace(done: float) -> float:
+def pace(done: float) -> float:
     """Share of the highest learning rate, by the share of steps done."""
     return float(min(1.0, (done + 1e-3) / 0.05, 0.55 + 0.45 * np.cos(np.pi * min(1.0, max(0.0, done - 0.05) / 0.95))))
 
