@@ -9,7 +9,7 @@ from _defenses_tasks import Task, digits, tabular
 from common import FOLDER, Bars, at_least, table
 
 from keepmum.defenses import Defense
-from keepmum.defenses.output import HampSwap, KeyedNoise, Noise, Rounding
+from keepmum.defenses.output import Abstain, Bins, HampSwap, KeyedNoise, Noise, Rounding, Temperature, TopK
 from keepmum.defenses.training import (
     L2,
     ConfidencePenalty,
@@ -60,6 +60,10 @@ def defenses(task: Task) -> list[Sequence[Defense]]:
         (Rounding(1),),
         (Noise(),),
         (KeyedNoise(secret=SECRET),),
+        (Temperature(),),
+        (TopK(3),),
+        (Bins(),),
+        (Abstain(),),
     ]
 
 

@@ -110,6 +110,14 @@ def test_temperature_divides_logits() -> None:
     assert Temperature(3.0).answer(soft(logits)) == pytest.approx(soft(logits / 3))
 
 
+def test_temperature_is_undone_by_whoever_knows_it_and_rounding_is_not() -> None:
+    plain = np.array([[0.97, 0.02, 0.01], [1.0, 0.0, 0.0], [0.4, 0.35, 0.25]])
+    for defense in (Temperature(5.0), Temperature(0.3)):
+        assert defense.undone(defense.answer(plain)) == pytest.approx(plain, abs=1e-12)
+    told = Rounding(1).answer(plain)
+    assert np.array_equal(Rounding(1).undone(told), told)
+
+
 def test_swapped_answers_depend_on_the_order_of_classes_alone() -> None:
     swap = HampSwap(secret=SECRET)
     one, other = swap.answer(np.array([[0.6, 0.3, 0.1], [0.98, 0.015, 0.005]]))

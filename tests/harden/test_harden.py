@@ -437,6 +437,19 @@ def test_rows_that_differ_in_their_answers_share_models_and_say_what_they_say_al
     assert sum(trained) == 12, "noise is drawn from each model's seed: it wants models of its own"
 
 
+def test_temperature_hides_nothing_from_whoever_knows_it() -> None:
+    """Forests answer with zeros, which a temperature leaves where they are while all else moves."""
+    names = ["output/temperature", "output/temperature + output/rounding:decimals=6"]
+    forest = RandomForestClassifier(12, random_state=0)
+    found = keepmum.harden(forest, split(), defenses=names, models=8, canaries=40)
+    plain = found.row("none")
+    for name in names:
+        row = found.row(name)
+        assert row.verdict is Verdict.NOTHING
+        assert row.metrics["population_auc"].value == pytest.approx(plain.metrics["population_auc"].value, abs=0.01)
+        assert row.metrics["calibration_error"].value > plain.metrics["calibration_error"].value
+
+
 def test_a_row_that_fails_takes_no_other_with_it() -> None:
     class Odd(Rounding):
         def answer(self, scores):

@@ -69,6 +69,17 @@ class OutputDefense(Defense):
           ``(n, K)`` rows that sum to 1.
         """
 
+    def undone(self, answers: Floats) -> Floats:
+        """What whoever knows the defense makes of its answers: the model's own, where nothing was taken away.
+
+        Args:
+          answers: ``(n, K)`` rows as they are answered.
+
+        Returns:
+          ``(n, K)``; the answers themselves if nothing can be undone.
+        """
+        return answers
+
     @property
     def key(self) -> str:
         """All settings, as text: what shadow models behind it say is stored under it."""
@@ -116,6 +127,11 @@ class GuardedScores(ScoreTarget):
         super().__init__(inner.classes)
         self.inner, self.defense = inner, defense
         self.notes = [*inner.notes, f"answers pass {defense.name}"]
+
+    def undone(self, answers: Floats) -> Floats:
+        """Answers with all undone that can be, what stands in front first."""
+        inner = self.defense.undone(answers)
+        return self.inner.undone(inner) if isinstance(self.inner, GuardedScores) else inner
 
     def _predict_proba(self, records: Records) -> Floats:
         return self.defense.answer(self.inner.predict_proba(records))

@@ -13,6 +13,7 @@ from keepmum.attacks.membership._neighbors import neighbors
 from keepmum.attacks.membership.augmentation import copies_of
 from keepmum.data import Records
 from keepmum.defenses import OutputDefense
+from keepmum.defenses._base import GuardedScores
 from keepmum.errors import NotApplicableError
 from keepmum.shadows import Shadows
 from keepmum.shadows._signal import Signal, scaled_logit
@@ -62,6 +63,22 @@ class AskBehind:
         """What `Ask` says of the model behind each front."""
         inner = LastAsked(target) if isinstance(target, ScoreTarget) else target
         return np.stack(_asked([_behind(inner, front) for front in self.fronts], records, 1, self.seed))
+
+
+class Undone(ScoreTarget):
+    """`ScoreTarget` whose answers are read by somebody who knows what they passed.
+
+    Args:
+      inner: Who is asked.
+      guard: Of the same model, what stands in front of it.
+    """
+
+    def __init__(self, inner: ScoreTarget, guard: GuardedScores) -> None:
+        super().__init__(inner.classes)
+        self.inner, self.guard, self.notes = inner, guard, inner.notes
+
+    def _predict_proba(self, records: Records) -> NDArray[np.float64]:
+        return self.guard.undone(self.inner.predict_proba(records))
 
 
 class LastAsked(ScoreTarget):
@@ -114,6 +131,8 @@ def _margins(
         return 2 * right - 1, np.ones(len(records))
     source = averaged(target, repeats)
     assert isinstance(source, ScoreTarget)
+    if isinstance(target, GuardedScores):
+        source = Undone(source, target)
     return scaled_logit(source, records, unknown=True), target.predict_proba(records).max(axis=1)
 
 

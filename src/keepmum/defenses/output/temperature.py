@@ -39,7 +39,15 @@ class Temperature(OutputDefense):
 
     def answer(self, scores: Floats) -> Floats:
         """``p^(1/T)``, made to sum to 1."""
-        with np.errstate(divide="ignore"):
-            logs = np.log(scores) / self.temperature
-        powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return first_kept(powers / powers.sum(axis=1, keepdims=True), scores.argmax(axis=1))
+        return _flattened(scores, self.temperature)
+
+    def undone(self, answers: Floats) -> Floats:
+        """``q^T``, made to sum to 1: what the model said, as far as numbers can tell."""
+        return _flattened(answers, 1 / self.temperature)
+
+
+def _flattened(scores: Floats, temperature: float) -> Floats:
+    with np.errstate(divide="ignore"):
+        logs = np.log(scores) / temperature
+    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return first_kept(powers / powers.sum(axis=1, keepdims=True), scores.argmax(axis=1))
