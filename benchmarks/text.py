@@ -28,7 +28,7 @@ membership of documents under [text membership](../explanation/text-membership.m
 BENCHMARK = Benchmark(
     "text",
     "Language models, measured",
-    ("canaries", "averaging", "membership", "endpoint", "mask", "demo"),
+    ("canaries", "averaging", "membership", "private", "endpoint", "mask", "demo"),
     HOME / "docs" / "benchmarks" / "text.md",
     INTRODUCTION,
 )

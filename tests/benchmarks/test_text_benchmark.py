@@ -17,7 +17,7 @@ from keepmum.stats import Estimate
 from keepmum.texts import Secrets
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-PARTS = ("models", "canaries", "averaging", "endpoint", "mask", "demo")
+PARTS = ("models", "canaries", "averaging", "private", "endpoint", "mask", "demo")
 NAMES = ("common", "write", "_page", "text", "_text_membership", *(f"_text_{part}" for part in PARTS))
 
 
@@ -97,6 +97,22 @@ def test_what_greedy_misses(scripts, played):
     attacks = (Greedy(), NPDiscoverable(), Sampled(samples=2))
     for world in (knows, blind):
         assert scripts.canaries.missed_by_greedy(world, attacks) == {"(100, 0.5)": 0.0, "sampling": 0.0}
+
+
+def test_private_training_has_to_learn_and_to_keep_secrets(scripts, played):
+    knows, blind = (found["exposure"] for _, found, _ in played)
+    private = scripts.private
+
+    def seen(alike: float, exposure: Finding, out: float):
+        return private.Seen("one", exposure, out, 5.0, alike, 1.0)
+
+    before, plain = seen(7.0, blind, 0.0), seen(3.0, knows, 1.0)
+    good = private.bars([before, plain, seen(6.0, blind, 0.0)], 7.9)
+    assert [name for name, bar in good.items() if not bar["ok"]] == []
+    bad = private.bars([before, seen(3.0, blind, 0.0), seen(6.9, knows, 0.1)], 8.1)
+    few = "private_least_auc_of_what_stands_once"
+    assert [name for name, bar in bad.items() if bar["ok"]] == [few], "four pairs tell nothing"
+    assert all(len(row) == 4 + 3 + 2 for row in private.rows([before, plain]))
 
 
 def averaged(scripts, first: float, last: float) -> Finding:
