@@ -103,4 +103,11 @@ def measure(quick: bool) -> tuple[Bars, list[dict[str, Any]]]:
     return bars, [table("A defense that does nothing", head, rows, note)]
 
 
-SHOWN = (Verdict.NOTHING, Verdict.WORKS, Verdict.MASKING, Verdict.BACKFIRED, Verdict.UNDECIDED)
+SHOWN = (
+    Verdict.NOTHING,
+    Verdict.WORKS,
+    Verdict.PARTLY,
+    Verdict.MASKING,
+    Verdict.BACKFIRED,
+    Verdict.UNDECIDED,
+)

@@ -57,7 +57,7 @@ def test_a_memorizing_tree_leaks_and_large_leaves_work(found: Frontier) -> None:
     assert none.verdict is Verdict.UNDEFENDED
     assert none.metrics["train_accuracy"].value == 1
     assert none.metrics["canary_auc"].value > 0.9
-    assert leaf.verdict in (Verdict.WORKS, Verdict.MASKING)
+    assert leaf.verdict in (Verdict.WORKS, Verdict.PARTLY)
     assert leaf.differences["canary_auc"].high < 0
     assert leaf.differences["population_auc"].high < 0
     assert leaf.leak < none.leak
@@ -346,13 +346,30 @@ def verdict_of(gaps: dict[str, float], before: float = 0.5) -> Verdict:
         ((-0.2, -0.2, -0.2, -0.2), Verdict.WORKS),
         ((-0.2, 0.0, -0.2, -0.2), Verdict.MASKING),
         ((-0.2, -0.2, 0.2, -0.2), Verdict.BACKFIRED),
-        ((0.0, -0.2, -0.2, -0.2), Verdict.NOTHING),
+        ((0.0, -0.2, -0.2, -0.2), Verdict.PARTLY),
         ((-0.04, -0.04, -0.04, -0.04), Verdict.NOTHING),
         ((0.0, 0.0, 0.0, 0.0), Verdict.NOTHING),
     ],
 )
 def test_verdicts(gaps, wanted) -> None:
     assert verdict_of(dict(enumerate(gaps))) is wanted
+
+
+def test_a_leak_whose_change_is_uncertain_does_not_stay() -> None:
+    """Few models: people by labels fell from 5 % to 3 % in this sample, and may have fallen to nothing."""
+    names = [f"{leak}_tpr_at_fpr_0.01" for leak in ("population", "canary", "population_label_only")]
+    before = dict(zip(names, (estimate(0.2), estimate(0.9), estimate(0.05)), strict=True))
+    gaps = dict(zip(names, (estimate(-0.15), estimate(-0.6), Estimate(-0.02, -0.04, 0.005)), strict=True))
+    verdict, ways = judge(before, gaps)
+    assert verdict is Verdict.PARTLY
+    assert ways[names[2]] is None
+    told = sentence(verdict, ways, {}, estimate(0.0))
+    assert "of people (scores) and of canaries (scores); that of people (labels) is not lower for certain" in told
+    gaps[names[2]] = Estimate(-0.002, -0.01, 0.005)
+    verdict, ways = judge(before, gaps)
+    assert verdict is Verdict.MASKING
+    assert ways[names[2]] == 0
+    assert "and not of people (labels)" in sentence(verdict, ways, {}, estimate(0.0))
 
 
 def test_a_change_must_be_sure_and_count() -> None:

@@ -70,13 +70,12 @@ def _one(text: str) -> Defense:
     for setting in filter(None, (each.strip() for each in given.split(","))):
         what, equals, value = (each.strip() for each in setting.partition("="))
         if not equals or what not in known:
-            raise ConfigError(
-                f"{name}: expected settings as name=value of {', '.join(known) or 'none'}, got {setting!r}"
-            )
+            offered = f"settings as name=value, of {', '.join(known)}" if known else "no settings"
+            raise ConfigError(f"{name}: expected {offered}, got {setting!r}")
         settings[what] = _value(value)
     try:
         return cls(**settings)
-    except TypeError as err:
+    except (ConfigError, TypeError) as err:
         raise ConfigError(f"{name}: {err}") from None
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MARKS = {
     Verdict.UNDEFENDED: ("D", 0),
     Verdict.WORKS: ("o", 1),
+    Verdict.PARTLY: ("^", 1),
     Verdict.MASKING: ("s", 2),
     Verdict.BACKFIRED: ("X", 3),
     Verdict.NOTHING: ("v", 2),

@@ -11,6 +11,8 @@ MATERIAL = 0.1
 """Share of the undefended figure by which a leak must change at least."""
 LEAST = 0.01
 """Least change that counts, as a rate."""
+LEFT = 0.5
+"""Share of a leak that must be left for certain before it is said to stay."""
 LEAKS = {
     "population": "of people (scores)",
     "canary": "of canaries (scores)",
@@ -22,10 +24,14 @@ LEAKS = {
 """The leaks that a verdict looks at."""
 
 
+Ways = Mapping[str, int | None]
+
+
 class Verdict(StrEnum):
     """What a defense did to what the model gives away."""
 
     WORKS = "works"
+    PARTLY = "works in part"
     MASKING = "masking only"
     BACKFIRED = "backfired"
     NOTHING = "no effect"
@@ -76,36 +82,49 @@ def changed(name: str, before: Estimate, gap: Estimate) -> int:
     return 1 if gap.low > 0 else -1 if gap.high < 0 else 0
 
 
-def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> tuple[Verdict, dict[str, int]]:
-    """Verdict, and which way each leak went.
+def stays(name: str, before: Estimate, gap: Estimate) -> bool:
+    """Whether more than half of what a leak has above chance is left for certain."""
+    return gap.low > -LEFT * (before.value - chance(name))
+
+
+def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> tuple[Verdict, Ways]:
+    """Verdict, and which way each leak went: 1 up, -1 down, 0 stays, None where it cannot be told.
 
     *Backfired* if any leak rose. *Works* if every leak that the undefended model has fell: of people and of canaries,
     to whoever sees scores and to whoever sees labels. *Masking only* if what people leak by scores fell and something
-    else that leaks did not: the average looks better, the attacker who looks elsewhere sees what there was to see.
+    else stays: the average looks better, the attacker who looks elsewhere sees what there was to see. That a change is
+    not for certain does not make a leak stay: what fell in part without such a leak *works in part*.
     """
-    ways = {name: changed(name, undefended[name], gaps[name]) for name in judged_by(undefended) if name in gaps}
-    there = [name for name in leaking(undefended) if name in ways]
-    if any(way > 0 for way in ways.values()):
+    ways = {name: _way(name, undefended[name], gaps[name]) for name in judged_by(undefended) if name in gaps}
+    there = {name: ways[name] for name in leaking(undefended) if name in ways}
+    fell = [name for name, way in ways.items() if way == -1]
+    if 1 in ways.values():
         return Verdict.BACKFIRED, ways
     if not there:
         return Verdict.UNDECIDED, ways
-    if all(ways[name] < 0 for name in there):
+    if all(way == -1 for way in there.values()):
         return Verdict.WORKS, ways
-    if any(way < 0 for name, way in ways.items() if _leak_of(name) == "population"):
+    if 0 in there.values() and any(_leak_of(name) == "population" for name in fell):
         return Verdict.MASKING, ways
-    return Verdict.NOTHING, ways
+    return (Verdict.PARTLY if fell else Verdict.NOTHING), ways
 
 
-def sentence(verdict: Verdict, ways: Mapping[str, int], metrics: Mapping[str, Estimate], price: Estimate) -> str:
+def _way(name: str, before: Estimate, gap: Estimate) -> int | None:
+    way = changed(name, before, gap)
+    return None if way == 0 and not stays(name, before, gap) else way
+
+
+def sentence(verdict: Verdict, ways: Ways, metrics: Mapping[str, Estimate], price: Estimate) -> str:
     """The verdict for a reader, with the price in accuracy; and what leaks of canaries that stand twice, if some do."""
-    up, down = ([_named(name) for name, way in ways.items() if way == sign] for sign in (1, -1))
-    same = [_named(name) for name, way in ways.items() if way == 0]
+    up, down, same = ([_named(name) for name, way in ways.items() if way == sign] for sign in (1, -1, 0))
+    others = [_named(name) for name, way in ways.items() if way != -1]
     cost = f" Accuracy changes by {100 * price.value:+.1f} points [{100 * price.low:+.1f}, {100 * price.high:+.1f}]."
     told = {
         Verdict.BACKFIRED: f"It gives away more than without: {_listed(up)}.",
         Verdict.WORKS: "People and canaries are harder to tell from others, by scores and by labels alone.",
+        Verdict.PARTLY: f"It lowers the leak {_listed(down)}; that {_listed(others)} is not lower for certain.",
         Verdict.MASKING: f"It lowers the leak {_listed(down)}, and not {_listed(same)}: what shrinks is what is shown.",
-        Verdict.NOTHING: "What the model gives away is about what it was, for an attacker who knows the defense.",
+        Verdict.NOTHING: "For an attacker who knows the defense, no leak is lower for certain.",
         Verdict.UNDECIDED: "The undefended model shows no leak in this sample, so there is none to lower.",
         Verdict.UNDEFENDED: "The recipe as it is.",
         Verdict.NOT_RUN: "",
