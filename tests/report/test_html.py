@@ -74,6 +74,19 @@ def test_parts_come_in_order(page):
     assert places == sorted(places)
 
 
+def test_what_was_not_asked_has_a_line_and_no_section(page, leaky):
+    """Sections with something to show come first, and are numbered as they come."""
+    for name in ("hidden", "looks", "recited"):
+        assert f'<section id="{name}"' not in page
+    numbers = [int(text) for text in re.findall(r'<span class="n">(\d+)</span>', page)]
+    assert numbers == list(range(2, len(numbers) + 2))
+    listed = page[page.index('<section id="absent"') : page.index('<section id="coverage"')]
+    assert "Hidden attributes" in listed
+    assert page.count("<li><a href=") == len(numbers) + 1
+    bare = render(replace(leaky, findings=(), exposure=None))
+    assert "No attack of this kind was measured." in bare
+
+
 def test_the_most_exposed_are_told_in_aggregates(page, quiet, leaky):
     part = Page(page[page.index('<section id="exposed"') : page.index('<section id="coverage"')])
     assert leaky.exposure.explanation in part.text
@@ -284,3 +297,15 @@ def test_side_by_side_shows_both_and_the_change(pair, leaky, tight):
 def test_three_models_are_shown_without_a_change(leaky, tight):
     text = Page(render_comparison([("a", leaky), ("b", tight), ("c", leaky)])).text
     assert "changed by" not in text
+
+
+def test_facts_name_who_is_asked_about(leaky):
+    from keepmum.report._view import facts
+
+    told = dict(facts(leaky))
+    assert "in, " in told["People"]
+    counts = {"documents_in": 300, "documents_out": 299, "secrets_in": 36, "secrets_out": 36}
+    told = dict(facts(replace(leaky, sample={"members": 336, "nonmembers": 335, **counts})))
+    assert told["Documents"] == "300 in, 299 out"
+    assert told["Secrets"] == "36 in, 36 out"
+    assert "People" not in told

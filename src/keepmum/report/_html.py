@@ -12,6 +12,7 @@ from keepmum.report import _gallery, _hidden, _looks, _recited, _recited_plots, 
 from keepmum.report import _words as words
 from keepmum.report._gallery import Wall
 from keepmum.report._report import Report
+from keepmum.report._sections import sections
 from keepmum.report.compare import compare
 
 if TYPE_CHECKING:
@@ -24,23 +25,37 @@ def render(report: Report, walls: Sequence[Wall] = ()) -> str:
     sentence, meaning = words.consequence(report)
     drawn = plots.alike([f for f in words.by_strength(report.findings) if f.curve], lambda f: f.curve)
     histograms = [(group, _svg.histogram_svg(group[0], f"h{i}")) for i, group in enumerate(drawn)]
+    rows, checks = _view.rows(report, notes, axis), _view.checks(report, notes, axis)
+    roc, rates, hidden = _svg.roc_svg(report), _svg.rates_svg(report), _hidden.parts(report)
+    looks, recited, exposure = _looks.part(report), _recited.part(report), report.exposure
+    shown = {
+        "measured": rows or checks or _view.unmeasured(report),
+        "curves": roc or rates or histograms,
+        "groups": _view.groupings(report),
+        "exposed": exposure is not None and not exposure.reason,
+        "hidden": hidden,
+        "looks": looks.tables or looks.missing or walls,
+        "recited": recited.rows or recited.missing,
+    }
+    reasons = {"exposed": f"Not told: {exposure.reason}"} if exposure is not None and exposure.reason else {}
     return _page(
         "report.html",
+        sections=sections(shown, reasons),
         report=report,
         sentence=sentence,
         meaning=meaning,
-        rows=_view.rows(report, notes, axis),
-        checks=_view.checks(report, notes, axis),
+        rows=rows,
+        checks=checks,
         notes=notes,
         axis=axis,
-        roc=_svg.roc_svg(report),
-        rates=_svg.rates_svg(report),
+        roc=roc,
+        rates=rates,
         histograms=histograms,
-        hidden=_hidden.parts(report),
-        looks=_looks.part(report),
+        hidden=hidden,
+        looks=looks,
         searched=_success.table(_success.searches(report.findings)),
         progress=_svg.progress_svg(report),
-        recited=_recited.part(report),
+        recited=recited,
         exposure_steps=_recited_plots.exposure_svg(report),
         trends=_recited_plots.trend_svgs(report),
         walls=walls,

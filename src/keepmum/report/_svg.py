@@ -73,7 +73,7 @@ def rates_svg(report: Report, key: str = "rates") -> Markup:
     count = len(plots.alike(rows, lambda f: tuple(f.metrics.get(name) for name in TPRS)))
     figure, axes = _figure(5.0, 1.0 + 0.3 * count)
     plots.draw_rates(axes, rows, PAGE)
-    words = "The numbers and their intervals are those of the table in section 2."
+    words = "The numbers and their intervals are those of the table of attacks."
     return themed(figure, key, "Share of the training people found, attack by attack", words)
 
 

@@ -274,15 +274,24 @@ def facts(report: Report) -> list[tuple[str, str]]:
     told = [
         ("Model", words.model_name(report)),
         ("The attacker sees", str(report.target.get("access") or "not told")),
-        (
-            "People",
-            f"{sample['members']:,} in, {sample['nonmembers']:,} out" if {"members", "nonmembers"} <= {*sample} else "",
-        ),
+        *_sides(sample),
         ("Attacks measured", f"{measured} of {len(report.findings)}"),
         ("Families tested", f"{len(families)} of {len(coverage(report))}"),
         ("Instrument checks", f"{passed} of {len(report.instrument)} passed" if report.instrument else "none"),
     ]
     return [(name, text) for name, text in told if text]
+
+
+def _sides(sample: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many were trained on and how many were not: of people, or of documents and secrets."""
+    kinds = {"People": ("members", "nonmembers")}
+    if "documents_in" in sample or "secrets_in" in sample:
+        kinds = {"Documents": ("documents_in", "documents_out"), "Secrets": ("secrets_in", "secrets_out")}
+    return [
+        (name, f"{sample[inside]:,} in, {sample[outside]:,} out")
+        for name, (inside, outside) in kinds.items()
+        if {inside, outside} <= {*sample}
+    ]
 
 
 @dataclass(frozen=True)
