@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from keepmum.findings import FAMILIES, Check, Coverage, ExposedGroup, Exposure, Finding, Outcome, Slice
