@@ -370,6 +370,15 @@ def test_bad_views():
         replace(made, inner=replace(made.inner, augment=halved)).train(people(), 0)
 
 
+def test_running_means_are_refused_since_no_noise_guards_them():
+    def build():
+        norm = nn.InstanceNorm1d(2, track_running_stats=True)
+        return nn.Sequential(nn.Unflatten(1, (2, 2)), norm, nn.Flatten(), nn.Linear(4, 3))
+
+    with pytest.raises(ConfigError, match="buffer '1.running_mean' changes"):
+        PrivateTrainer(TorchTrainer(build, epochs=1), noise=1.0, batch=30).train(people(), 0)
+
+
 def test_batch_normalization_is_refused():
     inner = TorchTrainer(lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)), epochs=1)
     with pytest.raises(ConfigError, match="use GroupNorm or LayerNorm"):

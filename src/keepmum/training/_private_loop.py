@@ -34,18 +34,44 @@ def train_private(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds,
     """Train a module in place.
 
     Raises:
-      ConfigError: Records change each other's answers in it.
+      ConfigError: Records change each other's answers in it, or it keeps more of them than weights.
       TargetError: It cannot be trained on these records, or what is learned is not finite.
     """
     from keepmum.training._private_gradients import check_module
 
     check_module(module)
+    unchanged = Unchanged(module)
     try:
         with quiet(pool.X.device):
-            _train(recipe, module, pool, seeds, watch)
+            _train(recipe, module, pool, seeds, watch, unchanged)
     except FAILURES as err:
         raise untrainable(err, len(pool.y)) from err
     check_finite(module)
+
+
+class Unchanged:
+    """What a module keeps beside its weights, such as running means: no noise guards what it takes from records.
+
+    Args:
+      module: Before it is trained.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+
+    def check(self) -> None:
+        """Refuse a module that kept something.
+
+        Raises:
+          ConfigError: A buffer is not what it was.
+        """
+        for name, buffer in self.module.named_buffers():
+            if name not in self.before or not buffer.equal(self.before[name]):
+                raise ConfigError(
+                    f"expected a module that keeps nothing of its records but weights, got one whose buffer {name!r} "
+                    "changes in training: leave out running statistics"
+                )
 
 
 class Views:
@@ -83,7 +109,9 @@ class Views:
         return views
 
 
-def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch: Watch | None) -> None:
+def _train(
+    recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch: Watch | None, unchanged: Unchanged
+) -> None:
     from keepmum.training._private_gradients import trained_parameters
     from keepmum.training.private import Step
 
@@ -114,3 +142,6 @@ def _train(recipe: PrivateTrainer, module: Any, pool: Pool, seeds: Seeds, watch:
             parameter.grad = (released[start:stop] / normalizer).reshape(parameter.shape)
             start = stop
         optimizer.step()
+        if not number:
+            unchanged.check()
+    unchanged.check()

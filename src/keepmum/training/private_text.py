@@ -156,8 +156,12 @@ def train_texts(
 def _train(
     model: Any, ids: Sequence[Sequence[int]], end: int, recipe: TextRecipe, private: PrivateTexts, seeds: Seeds
 ) -> None:
-    from keepmum.training._private_gradients import trained_parameters
+    from keepmum.training._private_gradients import check_module, trained_parameters
+    from keepmum.training._private_loop import Unchanged
     from keepmum.training.text import pace
+
+    check_module(model)
+    unchanged = Unchanged(model)
 
     torch = import_torch()
     n, mechanism = len(ids), Unrepeatable(private.mechanism) if private.secure else private.mechanism
@@ -180,6 +184,7 @@ def _train(
         for parameter, part in zip(parameters, mean.split([p.numel() for p in parameters]), strict=True):
             parameter.grad = part.reshape(parameter.shape)
         optimizer.step()
+    unchanged.check()
     model.eval()
 
 
