@@ -15,7 +15,7 @@ from keepmum.canaries import load_registry
 def ready(keepmum, tmp_path: Path):
     """A registry and a file of documents."""
     (tmp_path / "train.txt").write_text("one\ntwo\nthree\n")
-    code, out, _ = keepmum("canary", "make", "-o", "r.json", "--kind", "pin", "--kind", "key", "--repeats", "1,2")
+    code, out, _ = keepmum("canary", "make", "-o", "r.json", "--kind", "pin,key", "--repeats", "1,2")
     assert code == 0
     assert "24 canaries to plant and as many twins: pin, key; 36 documents." in out
     return keepmum

@@ -375,7 +375,7 @@ def test_running_means_are_refused_since_no_noise_guards_them():
         norm = nn.InstanceNorm1d(2, track_running_stats=True)
         return nn.Sequential(nn.Unflatten(1, (2, 2)), norm, nn.Flatten(), nn.Linear(4, 3))
 
-    with pytest.raises(ConfigError, match="buffer '1.running_mean' changes"):
+    with pytest.raises(ConfigError, match=r"buffer '1\.running_mean' changes"):
         PrivateTrainer(TorchTrainer(build, epochs=1), noise=1.0, batch=30).train(people(), 0)
 
 

@@ -37,7 +37,8 @@ def canary(
         Parameter(name=["--out", "-o"], help="What to write: the registry, the mixed data, or the run folder."),
     ] = None,
     kind: Annotated[
-        list[str] | None, Parameter(help="make: kind of secret, such as pin; may be repeated; all unless said.")
+        list[str] | None,
+        Parameter(help="make: kinds of secrets, such as pin,phone; may be repeated; all unless said."),
     ] = None,
     repeats: Annotated[
         str | None, Parameter(metavar="N,N", help="make: how often canaries stand in the data; 1,4,16,64 unless said.")
@@ -117,7 +118,7 @@ def _make(
     if seed is not None and seed < 0:
         raise ConfigError(f"--seed: expected 0 or more, got {seed}")
     registry = make(
-        tuple(KINDS) if kind is None else kind,
+        tuple(KINDS) if kind is None else [each.strip() for given in kind for each in given.split(",")],
         REPEATS if repeats is None else _numbers(repeats),
         6 if per_cell is None else per_cell,
         secrets.randbits(32) if seed is None else seed,

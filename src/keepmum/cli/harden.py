@@ -108,8 +108,11 @@ def _show(found: Frontier, terminal: Terminal) -> None:
     for row in found.rows:
         if row.reason:
             terminal.show(f"{row.name} was not run: {row.reason}")
+    drawn: dict[str, list[str]] = {}
     for row in found.rows:
         if row.inversion:
-            terminal.show(f"{row.name}:{inverted(row)}")
+            drawn.setdefault(inverted(row), []).append(row.name)
+    for said, names in drawn.items():
+        terminal.show(f"{', '.join(names)}:{said}")
     if found.measured:
         terminal.show(f"Knee of the frontier: {found.best.name}. {found.best.sentence}")
