@@ -347,6 +347,8 @@ def verdict_of(gaps: dict[str, float], before: float = 0.5) -> Verdict:
         ((-0.2, 0.0, -0.2, -0.2), Verdict.MASKING),
         ((-0.2, -0.2, 0.2, -0.2), Verdict.BACKFIRED),
         ((0.0, -0.2, -0.2, -0.2), Verdict.PARTLY),
+        ((0.0, -0.2, 0.0, 0.0), Verdict.MASKING),
+        ((0.0, 0.0, 0.0, -0.2), Verdict.PARTLY),
         ((-0.04, -0.04, -0.04, -0.04), Verdict.NOTHING),
         ((0.0, 0.0, 0.0, 0.0), Verdict.NOTHING),
     ],

@@ -92,8 +92,9 @@ def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> t
 
     *Backfired* if any leak rose. *Works* if every leak that the undefended model has fell: of people and of canaries,
     to whoever sees scores and to whoever sees labels. *Masking only* if what people leak by scores fell and something
-    else stays: the average looks better, the attacker who looks elsewhere sees what there was to see. That a change is
-    not for certain does not make a leak stay: what fell in part without such a leak *works in part*.
+    else stays, or if scores alone tell less and a leak by labels stays: the average looks better, the attacker who
+    looks elsewhere sees what there was to see. That a change is not for certain does not make a leak stay: what fell in
+    part without such a leak *works in part*.
     """
     ways = {name: _way(name, undefended[name], gaps[name]) for name in judged_by(undefended) if name in gaps}
     there = {name: ways[name] for name in leaking(undefended) if name in ways}
@@ -104,7 +105,10 @@ def judge(undefended: Mapping[str, Estimate], gaps: Mapping[str, Estimate]) -> t
         return Verdict.UNDECIDED, ways
     if all(way == -1 for way in there.values()):
         return Verdict.WORKS, ways
-    if 0 in there.values() and any(_leak_of(name) == "population" for name in fell):
+    by_labels = {name: way for name, way in there.items() if _leak_of(name).endswith("label_only")}
+    average = any(_leak_of(name) == "population" for name in fell) and 0 in there.values()
+    scores = bool(fell) and -1 not in by_labels.values() and 0 in by_labels.values()
+    if average or scores:
         return Verdict.MASKING, ways
     return (Verdict.PARTLY if fell else Verdict.NOTHING), ways
 
