@@ -110,6 +110,13 @@ class HardenSettings(Section):
         default=None, description="Your function that returns a trainer, as package.module:function, instead of MODEL."
     )
     out: Path | None = Field(default=None, description="Folder of the run; .keepmum/harden unless said.")
+    export: Path | None = Field(
+        default=None,
+        description="New folder to write the model into that --row names, trained on all members, with defense.json.",
+    )
+    row: str | None = Field(
+        default=None, description="Defense of the model that --export writes; the knee of the frontier unless said."
+    )
 
 
 class DpSettings(Section):

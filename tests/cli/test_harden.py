@@ -38,6 +38,29 @@ def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
     assert json.loads(again[1][again[1].index("{") :]) == told
 
 
+def test_a_row_is_exported_and_audited(keepmum, files: Path, tmp_path: Path) -> None:
+    one = "training/leaf-size:records=40 + output/rounding:decimals=1"
+    words = command(files, files / "model.skops", "--defense", one, "--out", tmp_path / "h")
+    code, out, err = keepmum(*words, "--export", tmp_path / "m", "--row", one)
+    assert code == 0, err
+    told = json.loads((tmp_path / "m" / "defense.json").read_text())
+    assert told["behind"] == "output/rounding:decimals=1"
+    (model,) = (path for path in (tmp_path / "m").iterdir() if path.suffix == ".skops")
+    assert str(model) in (out + err).replace("\n", "")
+    code, _, err = keepmum(*words, "--export", tmp_path / "m")
+    assert code == 2
+    assert "which is there and not empty" in err
+    assert keepmum(*words, "--export", tmp_path / "knee")[0] == 0
+    for more, said in (
+        (["--row", one], "expected --export with a folder"),
+        (["--export", tmp_path / "x", "--row", "training/depth"], "named with --defense"),
+        (["--export", tmp_path / "x", "--row", "training/dept"], "did you mean 'training/depth'"),
+    ):
+        code, _, err = keepmum(*words, *map(str, more))
+        assert code == 2
+        assert said in " ".join(err.split())
+
+
 def test_a_recipe_by_name(keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = "from sklearn.tree import DecisionTreeClassifier\n\n\ndef make():\n    return DecisionTreeClassifier()\n"

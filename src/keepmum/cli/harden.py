@@ -55,6 +55,7 @@ def harden(
     chosen = settings.harden
     if settings.target.behind is not None:
         raise ConfigError("--behind: every defense is a row here: name it with --defense")
+    asked = _asked(chosen)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         trainer, members, nonmembers, population = recipe_and_records(settings, chosen.recipe)
@@ -75,9 +76,38 @@ def harden(
             )
     _show(found, terminal)
     terminal.show(f"Report: {out / 'harden.html'}", whole=True)
+    if chosen.export is not None:
+        row = found.best if asked is None else found.row(asked)
+        terminal.show(f"Model with {row.name}, trained on all members: {row.export(chosen.export)}", whole=True)
     if common.json:
         terminal.data(found.to_json())
     return Exit.DONE
+
+
+def _asked(chosen: HardenSettings) -> str | None:
+    """Name of the row that is exported, looked at before anything is trained; None for the knee.
+
+    Raises:
+      ConfigError: A row that is not asked for, or no new folder.
+    """
+    from keepmum.defenses import parse
+    from keepmum.harden._chosen import named
+
+    if chosen.row is not None and chosen.export is None:
+        raise ConfigError("--row: expected --export with a folder, got none")
+    if (
+        chosen.export is not None
+        and chosen.export.exists()
+        and (chosen.export.is_file() or any(chosen.export.iterdir()))
+    ):
+        raise ConfigError(f"--export: expected a new folder, got {chosen.export}, which is there and not empty")
+    if chosen.row is None:
+        return None
+    name = named(parse(chosen.row))
+    offered = ["none", "output/label-only", *(named(parse(each)) for each in chosen.defenses)]
+    if chosen.defenses and name not in offered:
+        raise ConfigError(f"--row: expected a defense that is named with --defense, got {chosen.row!r}")
+    return name
 
 
 def _show(found: Frontier, terminal: Terminal) -> None:
