@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -16,6 +15,7 @@ from keepmum.targets._base import ScoreTarget
 from keepmum.training._base import Trainer
 from keepmum.training._canonical import canonical
 from keepmum.training._private_random import normal, uniform
+from keepmum.training._spending import check_spending, noise_of
 from keepmum.training.statement import Statement
 from keepmum.training.torch import TorchTrainer
 
@@ -153,14 +153,7 @@ class PrivateTrainer(Trainer):
     mechanism: Mechanism = field(default_factory=Mechanism, compare=False)
 
     def __post_init__(self) -> None:
-        if (self.noise is None) == (self.epsilon is None):
-            raise ConfigError(f"expected either noise or epsilon, got {'neither' if self.noise is None else 'both'}")
-        odd = [v for v in (self.noise, self.epsilon) if v is not None and not 0 <= v < math.inf]
-        if odd or not self.clip > 0 or self.batch < 1 or not 0 < self.delta < 1 or self.epsilon == 0:
-            raise ConfigError(
-                f"expected noise of 0 or more or an epsilon above 0, clip above 0, a batch of at least 1 and a delta "
-                f"between 0 and 1, got {self.noise}, {self.epsilon}, {self.clip}, {self.batch} and {self.delta}"
-            )
+        check_spending(self)
         if self.views < 1 or (self.views > 1 and self.inner.augment is None):
             raise ConfigError(
                 f"expected 1 view of each record, or more of a recipe with augment, got {self.views} "
@@ -201,12 +194,7 @@ class PrivateTrainer(Trainer):
           ConfigError: No noise keeps to it.
           MissingExtraError: dp-accounting is not installed.
         """
-        if self.noise is not None:
-            return self.noise
-        from keepmum.accounting import noise_for
-
-        assert self.epsilon is not None
-        return noise_for(self.epsilon, self.delta, self.rate(records), self.steps(records))
+        return noise_of(self, self.rate(records), self.steps(records))
 
     def statement(self, records: int) -> Statement:
         """What can be said about a model that is trained on so many records.

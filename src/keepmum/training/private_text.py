@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from keepmum.errors import ConfigError
 from keepmum.targets._tensors import FAILURES, import_torch
+from keepmum.training._spending import check_spending, noise_of
 from keepmum.training._text_batches import IGNORED
 from keepmum.training._torch_data import Seeds, draw_from, quiet, untrainable
 from keepmum.training.private import Mechanism, Unrepeatable
@@ -86,14 +85,7 @@ class PrivateTexts:
     mechanism: Mechanism = field(default_factory=TextMechanism, compare=False)
 
     def __post_init__(self) -> None:
-        if (self.noise is None) == (self.epsilon is None):
-            raise ConfigError(f"expected either noise or epsilon, got {'neither' if self.noise is None else 'both'}")
-        odd = [v for v in (self.noise, self.epsilon) if v is not None and not 0 <= v < math.inf]
-        if odd or not self.clip > 0 or self.batch < 1 or not 0 < self.delta < 1 or self.epsilon == 0:
-            raise ConfigError(
-                f"expected noise of 0 or more or an epsilon above 0, clip above 0, a batch of at least 1 and a delta "
-                f"between 0 and 1, got {self.noise}, {self.epsilon}, {self.clip}, {self.batch} and {self.delta}"
-            )
+        check_spending(self)
 
     def rate(self, texts: int) -> float:
         """Probability with which each of so many texts is drawn in a step."""
@@ -110,12 +102,7 @@ class PrivateTexts:
           ConfigError: No noise keeps to it.
           MissingExtraError: dp-accounting is not installed.
         """
-        if self.noise is not None:
-            return self.noise
-        from keepmum.accounting import noise_for
-
-        assert self.epsilon is not None
-        return noise_for(self.epsilon, self.delta, self.rate(texts), self.steps(texts, epochs))
+        return noise_of(self, self.rate(texts), self.steps(texts, epochs))
 
     def statement(self, texts: int, epochs: int) -> Statement:
         """What can be said about a model that is trained on so many texts for so many epochs.
@@ -169,7 +156,7 @@ def _train(
     sd = private.noise_for(n, recipe.epochs) * private.clip
     parameters = trained_parameters(model)
     size = sum(parameter.numel() for parameter in parameters)
-    rng, noise_of = np.random.default_rng(seeds.order), torch.Generator().manual_seed(seeds.noise)
+    rng, generator = np.random.default_rng(seeds.order), torch.Generator().manual_seed(seeds.noise)
     draw_from(seeds.augment, torch.device("cpu"))
     optimizer = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     model.train()
@@ -179,7 +166,7 @@ def _train(
         drawn = mechanism.sample(n, rate, rng)
         X, y = (torch.from_numpy(part) for part in windows([ids[row] for row in drawn], end, recipe.context, rng))
         clipped = mechanism.clipped_sum(model, X, y, private.clip)
-        released = clipped + mechanism.noise(size, sd, noise_of).to(clipped)
+        released = clipped + mechanism.noise(size, sd, generator).to(clipped)
         mean = released / mechanism.normalizer(rate * n, len(drawn))
         for parameter, part in zip(parameters, mean.split([p.numel() for p in parameters]), strict=True):
             parameter.grad = part.reshape(parameter.shape)
