@@ -13,7 +13,7 @@ import keepmum
 from keepmum.data import Records, Split
 from keepmum.defenses import behind, parse
 from keepmum.defenses.output import LabelOnly, Rounding
-from keepmum.defenses.training import Depth, Distillation, DpLogisticRegression, DpSgd, LeafSize, Selena
+from keepmum.defenses.training import Depth, Distillation, DpLogisticRegression, DpSgd, LeafSize, Pate, Selena
 from keepmum.errors import ConfigError, DataError
 from keepmum.harden import Frontier, Row, Verdict
 from keepmum.harden._answers import Said
@@ -36,6 +36,7 @@ def split(count: int = 240, seed: int = 0) -> Split:
 
 
 TREE = DecisionTreeClassifier()
+TREE_RECIPE = SklearnTrainer(TREE)
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +204,13 @@ def test_what_is_released_is_drawn_from_the_operating_system_however_deep_it_sta
     assert released(plain, 3).secure
     assert released(plain, 3).tried == 3
     assert released(deep).inner.secure
+    voted = Pate(noise=2.0).protect(TREE_RECIPE)
+    same, again, other, more = (
+        each.train(split().members, 1) for each in (voted, voted, released(voted), released(voted))
+    )
+    rows = [each.predict_proba(split().pool) for each in (same, again, other, more)]
+    assert np.array_equal(rows[0], rows[1])
+    assert not np.array_equal(rows[2], rows[3]), "noise that a seed tells hides nothing"
     assert released(inner) is not None
     assert released(inner).key == inner.key
 

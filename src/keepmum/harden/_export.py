@@ -64,6 +64,7 @@ def released(trainer: Trainer, tried: int | None = None) -> Trainer:
         return trainer
     inner = {each.name: getattr(trainer, each.name) for each in fields(trainer)}
     changes: dict[str, Any] = {name: released(one, tried) for name, one in inner.items() if isinstance(one, Trainer)}
+    changes |= {"secure": True} if "secure" in inner else {}
     return replace(trainer, **changes)
 
 

@@ -15,6 +15,7 @@ from keepmum.defenses.training._students import StudentTrainer, digest_of, halve
 from keepmum.errors import ConfigError, TargetError
 from keepmum.targets._base import ScoreTarget
 from keepmum.training import Trainer
+from keepmum.training._private_random import normal
 
 
 def parts_of(records: Records, teachers: int, seed: int) -> NDArray[np.bool_]:
@@ -27,11 +28,20 @@ def parts_of(records: Records, teachers: int, seed: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Voted(StudentTrainer):
-    """Trains teachers on disjoint parts, and a student on the noisy winner of their votes about public records."""
+    """Trains teachers on disjoint parts, and a student on the noisy winner of their votes about public records.
+
+    Attributes:
+      inner: The recipe of teachers and student.
+      public: What is voted on; three tenths of the records if None.
+      teachers: How many.
+      noise: Standard deviation on each count of votes.
+      secure: Whether it is drawn from the operating system's randomness and not from the seed.
+    """
 
     public: Records | None
     teachers: int
     noise: float
+    secure: bool = False
 
     @property
     def how(self) -> str:
@@ -51,11 +61,16 @@ class Voted(StudentTrainer):
         for teacher in several(self.inner, records, masks, seed):
             answers = np.array([place[label] for label in teacher.classes.tolist()])[teacher.predict(public)]
             votes[np.arange(len(public)), answers] += 1
-        rng = np.random.default_rng([seed, 0x766F7465])
-        won = (votes + rng.normal(0, self.noise, votes.shape)).argmax(axis=1)
+        won = (votes + self.noise * self._drawn(votes.size, seed).reshape(votes.shape)).argmax(axis=1)
         if len(np.unique(won)) < 2:
             raise TargetError("expected votes for at least two classes, got one: take fewer teachers or less noise")
         return self.inner.train(Records(public.X, classes[won]), seed)
+
+    def _drawn(self, count: int, seed: int) -> NDArray[np.float64]:
+        """Standard normal numbers: from the seed, so that audits can be repeated, or from the operating system."""
+        if self.secure:
+            return normal(count)
+        return np.random.default_rng([seed, 0x766F7465]).normal(size=count)
 
 
 @dataclass(frozen=True)
@@ -91,10 +106,12 @@ class Pate(TrainingDefense):
             raise ConfigError(f"expected at least 2 teachers and noise above 0, got {self.teachers} and {self.noise}")
 
     def epsilon(self, queries: int, delta: float = 1e-5) -> float:
-        """Epsilon of so many answered queries, whatever the votes are.
+        """Epsilon of so many answered queries, whatever the votes are, for one record replaced by another.
 
-        A record changes one teacher's vote: one count falls by 1 and another rises by 1, an L2 distance of sqrt(2). So
-        each answer is a Gaussian mechanism of noise multiplier ``noise / sqrt(2)``, and they compose.
+        The record sits with one teacher, whose vote may change: one count falls by 1 and another rises by 1, an L2
+        distance of sqrt(2). So each answer is a Gaussian mechanism of noise multiplier ``noise / sqrt(2)``, and they
+        compose. A record more or less is another matter: parts are as equal as can be, so that another may change
+        its teacher, too.
 
         Args:
           queries: Public records that were voted on.
