@@ -215,6 +215,19 @@ def test_what_is_released_is_drawn_from_the_operating_system_however_deep_it_sta
     assert released(inner).key == inner.key
 
 
+def test_an_exported_student_says_what_its_votes_cost(tmp_path) -> None:
+    pytest.importorskip("dp_accounting")
+    few = split().nonmembers.take(np.arange(40))
+    taught = Pate(teachers=4, noise=40.0, public=few)
+    row = keepmum.harden(TREE, split(), defenses=[taught], models=6, canaries=30).rows[1]
+    row.export(tmp_path / "m")
+    told = json.loads((tmp_path / "m" / "defense.json").read_text())["statement"]
+    assert told["epsilon"] == pytest.approx(taught.epsilon(40), rel=1e-6)
+    assert told["adjacency"] == "one record is replaced by another"
+    assert "operating system" in told["randomness"]
+    assert Pate().protect(TREE_RECIPE).statement() is None
+
+
 def test_a_budget_knows_what_a_defense_costs() -> None:
     assert cost_of((Selena(9, 2),)) == 8
     assert cost_of((Selena(9, 2), LeafSize(), Rounding(1))) == 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from keepmum._version import __version__
 from keepmum._whole import write_whole
 from keepmum.data import Records
 from keepmum.defenses import Defense, OutputDefense, defended
-from keepmum.errors import ConfigError
+from keepmum.defenses.training.pate import Voted
+from keepmum.errors import ConfigError, MissingExtraError
 from keepmum.training import SklearnTrainer, Trainer
 from keepmum.training.private import PrivateTrainer
 from keepmum.training.private_logistic import PrivateLogisticRegression
@@ -75,6 +77,9 @@ def _trained(trainer: Trainer, records: Records, seed: int) -> tuple[Any, Statem
         model = PrivateLogisticRegression(**settings).fit(records.X, records.y)
         return model, model.statement_
     model = trainer.train(records, seed).internals
+    if isinstance(trainer, Voted):
+        with suppress(MissingExtraError):
+            return model, trainer.statement()
     return model, trainer.statement(len(records)) if isinstance(trainer, PrivateTrainer) else None
 
 

@@ -16,6 +16,7 @@ from keepmum.errors import ConfigError, TargetError
 from keepmum.targets._base import ScoreTarget
 from keepmum.training import Trainer
 from keepmum.training._private_random import normal
+from keepmum.training.statement import Statement, of_sampled_sums
 
 
 def parts_of(records: Records, teachers: int, seed: int) -> NDArray[np.bool_]:
@@ -65,6 +66,28 @@ class Voted(StudentTrainer):
         if len(np.unique(won)) < 2:
             raise TargetError("expected votes for at least two classes, got one: take fewer teachers or less noise")
         return self.inner.train(Records(public.X, classes[won]), seed)
+
+    def statement(self, delta: float = 1e-5) -> Statement | None:
+        """What can be said about a student; None where a part of the records is voted on, of which nothing holds.
+
+        Args:
+          delta: Of the statement.
+
+        Raises:
+          MissingExtraError: dp-accounting is not installed.
+        """
+        if self.public is None:
+            return None
+        far = math.sqrt(2)
+        told = of_sampled_sums(self.noise / far, 1.0, len(self.public), delta, far, self.secure, None)
+        return replace(
+            told,
+            adjacency="one record is replaced by another",
+            mechanism="Gaussian noise on the votes of teachers that share no record (PATE)",
+            sampling_assumed="none: each vote counts all teachers",
+            sampling_used="none: each vote counts all teachers",
+            caveats=("The number of records, the classes and the public records are known.", *told.caveats[1:]),
+        )
 
     def _drawn(self, count: int, seed: int) -> NDArray[np.float64]:
         """Standard normal numbers: from the seed, so that audits can be repeated, or from the operating system."""
