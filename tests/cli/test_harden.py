@@ -25,7 +25,7 @@ def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
     words = command(files, files / "model.skops", *defenses, "--out", tmp_path / "h", "--json")
     code, out, err = keepmum(*words)
     assert code == 0, err
-    told = json.loads(out[out.index("{") :])
+    told = json.loads(out.splitlines()[-1])
     assert [row["defense"] for row in told["rows"]] == [
         "none",
         "training/leaf-size:records=40",
@@ -35,7 +35,7 @@ def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
     assert "Knee of the frontier" in out + err
     assert (tmp_path / "h" / "harden.html").is_file()
     again = keepmum(*words)
-    assert json.loads(again[1][again[1].index("{") :]) == told
+    assert json.loads(again[1].splitlines()[-1]) == told
 
 
 def test_a_recipe_by_name(keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,7 @@ def harden(
     _show(found, terminal)
     terminal.show(f"Report: {out / 'harden.html'}", whole=True)
     if common.json:
-        terminal.data(found.to_json())
+        terminal.data(json.dumps(found.to_dict(), allow_nan=False))
     return Exit.DONE
 
 
