@@ -104,8 +104,8 @@ def _one(run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tupl
     name = named(defenses)
     needed = first * run.share(defenses)
     left = math.inf if run.seconds is None else run.seconds - (time.monotonic() - run.began)
-    if needed > left:
-        reason = f"about {needed:.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
+    if needed > 0 and left < needed:  # what was trained together with earlier rows is told, whatever is left
+        reason = f"about {max(1, needed):.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
         return Row(name, Verdict.NOT_RUN, reason=reason, defenses=defenses)
     try:
         said = run.said(defenses, lambda done: run.reach(before + done, total, f"training with {name}"))
