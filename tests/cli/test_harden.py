@@ -61,6 +61,24 @@ def test_a_population_teaches_students(keepmum, files: Path, tmp_path: Path) -> 
     assert found[0]["training/distillation"] != found[1]["training/distillation"]
 
 
+def test_a_defense_that_was_not_run_is_no_success(keepmum, files: Path, tmp_path: Path) -> None:
+    words = command(files, files / "model.skops", "--defense", "training/dropout", "--out", tmp_path / "h")
+    code, out, _ = keepmum(*words)
+    assert code == 3
+    assert "training/dropout was not run: " in out
+
+
+def test_ctrl_c_tells_what_is_kept(keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keepmum.harden import _run
+
+    monkeypatch.setattr(_run, "_one", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    words = command(files, files / "model.skops", "--defense", "training/depth", "--out", tmp_path / "h")
+    code, _, err = keepmum(*words)
+    assert code == 130
+    assert f"interrupted: what is finished is kept in {tmp_path / 'h'}; the same command continues" in err
+    assert "Traceback" not in err
+
+
 def test_options_that_harden_has_no_use_for_are_refused(keepmum, files: Path) -> None:
     code, _, err = keepmum(*command(files, files / "model.skops", "--slice", "x0"))
     assert code == 2

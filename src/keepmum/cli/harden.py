@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from keepmum._sections import HardenSettings
 from keepmum.choices import Effort
-from keepmum.cli._app import Exit
+from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import READING, configured, cores
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.cli.audit import NO_TARGET, Model, Target
@@ -44,7 +44,8 @@ def harden(
     For each defense, models are trained on halves of the records, all behind the defense, and attacked with each other
     as shadow models; attackers with labels alone are among them. MODEL is an estimator file, which is its own recipe,
     or --recipe names one. Defenses that learn from answers about public records take those of --population. What is
-    finished is kept, and the same command goes on where it stopped.
+    finished is kept, and the same command goes on where it stopped. Exits with 0 when every defense was measured,
+    whatever came out, and with 3 when one was not run.
     """
     from keepmum.cli._recipes import recipe_and_records
     from keepmum.data import Split
@@ -61,24 +62,29 @@ def harden(
         trainer, members, nonmembers, population = recipe_and_records(settings, chosen.recipe)
         split = Split(members, nonmembers, population)
         out = chosen.out or Path(".keepmum") / "harden"
-        with cores(settings.audit):
-            found = measure(
-                trainer,
-                split,
-                defenses=list(chosen.defenses) or None,
-                attacks=chosen.inversion,
-                models=chosen.models or MODELS[settings.audit.effort],
-                canaries=chosen.canaries,
-                seed=settings.audit.seed,
-                seconds=settings.audit.budget,
-                out=out,
-                progress=ticker,
-            )
+        try:
+            with cores(settings.audit):
+                found = measure(
+                    trainer,
+                    split,
+                    defenses=list(chosen.defenses) or None,
+                    attacks=chosen.inversion,
+                    models=chosen.models or MODELS[settings.audit.effort],
+                    canaries=chosen.canaries,
+                    seed=settings.audit.seed,
+                    seconds=settings.audit.budget,
+                    out=out,
+                    progress=ticker,
+                )
+        except KeyboardInterrupt:
+            kept = f"what is finished is kept in {out}; the same command continues:\n  {command()}"
+            terminal.prose.print(f"keepmum: interrupted: {kept}", markup=False, highlight=False, soft_wrap=True)
+            return Exit.INTERRUPTED
     _show(found, terminal)
     terminal.show(f"Report: {out / 'harden.html'}", whole=True)
     if common.json:
         terminal.data(json.dumps(found.to_dict(), allow_nan=False))
-    return Exit.DONE
+    return Exit.DONE if len(found.measured) == len(found.rows) else Exit.INCONCLUSIVE
 
 
 def _show(found: Frontier, terminal: Terminal) -> None:
