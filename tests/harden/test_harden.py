@@ -20,8 +20,8 @@ from keepmum.harden._answers import Said
 from keepmum.harden._chosen import combinations, cost_of
 from keepmum.harden._export import released
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
-from keepmum.harden._plot import labels
-from keepmum.harden._verdict import changed, judge, sentence
+from keepmum.harden._plot import labels, runs
+from keepmum.harden._verdict import by_area, changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
 from keepmum.stats import Estimate
 from keepmum.targets.coerce import as_target
@@ -101,12 +101,18 @@ def test_the_knee_is_no_combination_where_less_does_and_labels_do_not_hide_each_
     assert apart.best.name == "a + b"
 
 
+def test_many_numbers_at_one_point_are_told_briefly() -> None:
+    assert runs([0, 6, 7, 8, 9, 11, 12]) == "0, 6–9, 11, 12"
+    assert runs([3]) == "3"
+
+
 def test_what_is_written(found: Frontier, tmp_path) -> None:
     page = found.save(tmp_path)
     text = page.read_text()
     assert "Which defense works" in text
     assert "<svg" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
+    assert all(f"<dt>{verdict}</dt>" in text for verdict in Verdict if verdict is not Verdict.UNDEFENDED)
     told = json.loads((tmp_path / "harden.json").read_text())
     assert told["schema"] == 1
     assert {row["verdict"] for row in told["rows"]} <= {str(v) for v in Verdict}
@@ -366,6 +372,31 @@ def test_a_change_must_be_sure_and_count() -> None:
     assert "+2.0 points" in sentence(Verdict.NOTHING, {}, {}, estimate(0.02))
     told = sentence(Verdict.WORKS, {}, {"twice_tpr_at_fpr_0.05": estimate(0.4)}, estimate(0.0))
     assert "canaries that stand twice, 40 % are found" in told
+
+
+def test_a_verdict_names_the_leaks_that_it_speaks_of_and_what_it_looks_at() -> None:
+    """Equal scores hide the rate; labels show no leak at all, so none of them can have fallen."""
+    plain = {
+        "population_tpr_at_fpr_0.01": estimate(0.0),
+        "population_auc": estimate(0.9),
+        "canary_tpr_at_fpr_0.01": estimate(0.5),
+        "canary_label_only_tpr_at_fpr_0.01": estimate(0.01),
+    }
+    gaps = {name: estimate(0.0 if "label" in name else -0.2) for name in plain}
+    verdict, ways = judge(plain, gaps)
+    assert verdict is Verdict.WORKS
+    told = sentence(verdict, ways, {}, estimate(0.0))
+    assert "fell: of people (scores, AUC) and of canaries (scores). " in told
+    assert "No leak of canaries (labels) was seen in the first place." in told
+    assert by_area(plain) == "of people (scores, AUC 0.90)"
+    assert by_area({"population_tpr_at_fpr_0.01": estimate(0.5)}) == ""
+
+
+def test_a_note_tells_where_rates_say_nothing(found: Frontier) -> None:
+    """The tree gives everyone probabilities of 0 or 1."""
+    areas = by_area(found.rows[0].metrics)
+    assert areas
+    assert any(areas in note and "judged by that" in note for note in found.notes)
 
 
 def test_combinations() -> None:

@@ -44,6 +44,18 @@ def labels(frontier: Frontier) -> list[tuple[list[int], tuple[float, float]]]:
     return found
 
 
+def runs(numbers: list[int]) -> str:
+    """Numbers in rising order, three and more that follow each other as first–last: a long label hides the next."""
+    told: list[list[int]] = []
+    for number in numbers:
+        if told and number == told[-1][-1] + 1:
+            told[-1].append(number)
+        else:
+            told.append([number])
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in told]
+    return ", ".join(parts)
+
+
 def draw(frontier: Frontier, axes: Any = None, colors: tuple[str, ...] = COLORS, rule: str = "#999999") -> Any:
     """Each row as a point with its intervals, the frontier as a line; numbers refer to the table."""
     import matplotlib.pyplot as plt
@@ -63,8 +75,7 @@ def draw(frontier: Frontier, axes: Any = None, colors: tuple[str, ...] = COLORS,
             markersize=6,
         )
     for numbers, place in labels(frontier):
-        told = ", ".join(map(str, numbers))
-        axes.annotate(told, place, xytext=(5, 5), textcoords="offset points", color=colors[0])
+        axes.annotate(runs(numbers), place, xytext=(5, 5), textcoords="offset points", color=colors[0])
     line = frontier.pareto
     axes.plot([row.leak for row in line], [row.accuracy for row in line], color=rule, linewidth=1, zorder=0)
     axes.set_xlabel("worst leak: share of members found at few false alarms")

@@ -17,7 +17,7 @@ from keepmum.errors import ConfigError, KeepmumError
 from keepmum.harden._chosen import combinations, inversions, named, twice
 from keepmum.harden._fleets import Hardening
 from keepmum.harden._measure import FEWEST, Drawn, measure
-from keepmum.harden._verdict import Verdict, judge, leaking, sentence
+from keepmum.harden._verdict import Verdict, by_area, judge, leaking, sentence
 from keepmum.harden._world import world_of
 from keepmum.harden.frontier import Frontier, Row
 from keepmum.shadows import ShadowStore
@@ -154,6 +154,11 @@ def _notes(run: Hardening, plain: Any) -> tuple[str, ...]:
     notes = []
     if run.models < CLAIMS:
         notes.append(f"{run.models} models a row are few: intervals are wide, and verdicts want {CLAIMS} or more.")
+    if areas := by_area(plain):
+        notes.append(
+            "At few false alarms the undefended model's rate is not above chance for certain, as where many answers "
+            f"are equal, while the AUC is: the leak {areas} is judged by that, and its rate in the table tells nothing."
+        )
     if not leaking(plain):
         notes.append("The undefended model shows no leak in this sample: there is nothing that a defense could lower.")
     return tuple(notes)
