@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -112,3 +113,26 @@ def test_bad_input_is_one_line(keepmum, files: Path, tmp_path: Path, monkeypatch
     assert code == 2
     assert said in err
     assert [line for line in err.splitlines() if "keepmum:" in line] == [err.strip().splitlines()[-1]]
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 30])
+def test_no_number_is_cut_off_however_narrow_the_terminal(width: int) -> None:
+    from types import SimpleNamespace
+
+    from rich.console import Console
+
+    from keepmum.cli.harden import _table
+    from keepmum.harden import Frontier, Row, Verdict
+    from keepmum.stats import Estimate
+
+    leaks = {"population": 0.01, "canary": 0.05, "population_label_only": 0.01, "canary_label_only": 0.05}
+    shares = dict(zip(leaks, (0.13, 0.24, 0.35, 0.46), strict=True))
+    numbers = {f"{name}_tpr_at_fpr_{rate}": Estimate(shares[name], 0.0, 1.0) for name, rate in leaks.items()}
+    numbers["accuracy"] = Estimate(0.871, 0.8, 0.9)
+    both = "training/leaf-size:records=10 + output/rounding:decimals=1"
+    rows = (Row("none", Verdict.UNDEFENDED, metrics=numbers), Row(both, Verdict.MASKING, metrics=numbers))
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    _table(Frontier(rows, 10, 10, 6, 0), SimpleNamespace(result=console))
+    told = console.file.getvalue()
+    assert "…" not in told
+    assert all(told.count(number) == 2 for number in ("87.1", "13", "24", "35", "46"))

@@ -88,24 +88,9 @@ def harden(
 
 
 def _show(found: Frontier, terminal: Terminal) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from keepmum.harden._words import inverted, summary
 
-    from keepmum.harden._verdict import rate_of
-    from keepmum.harden._words import SHORT, heads, inverted, summary
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("defense", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for name in ("accuracy", *heads(found)):
-        table.add_column(name, justify="right")
-    for row in found.rows:
-        verdict = Text(str(row.verdict), style=COLORS.get(str(row.verdict), ""))
-        rates = [rate_of(row.metrics, leak) for leak in SHORT]
-        cells = [f"{100 * row.metrics[rate].value:.0f}" if rate else "–" for rate in rates]
-        accuracy = f"{100 * row.accuracy:.1f}" if row.metrics else "–"
-        table.add_row(row.name.replace(" + ", "\n  + "), verdict, accuracy, *cells)
-    terminal.result.print(table)
+    _table(found, terminal)
     terminal.show(
         "Leaks: percent of members found, at the rate of false alarms in the head; intervals stand in the report. "
         f"{summary(found)}"
@@ -120,3 +105,32 @@ def _show(found: Frontier, terminal: Terminal) -> None:
             terminal.show(f"{row.name}:{inverted(row)}")
     if found.measured:
         terminal.show(f"Knee of the frontier: {found.best.name}. {found.best.sentence}")
+
+
+def _table(found: Frontier, terminal: Terminal) -> None:
+    """The rows side by side; below each other where the terminal is too narrow to show every number."""
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    from keepmum.harden._verdict import rate_of
+    from keepmum.harden._words import SHORT, heads
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("defense", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    names = ["accuracy", *heads(found)]
+    for name in names:
+        table.add_column(name, justify="right")
+    listed = Text()
+    for row in found.rows:
+        verdict = Text(str(row.verdict), style=COLORS.get(str(row.verdict), ""))
+        rates = [rate_of(row.metrics, leak) for leak in SHORT]
+        cells = [f"{100 * row.metrics[rate].value:.0f}" if rate else "–" for rate in rates]
+        cells.insert(0, f"{100 * row.accuracy:.1f}" if row.metrics else "–")
+        table.add_row(row.name.replace(" + ", "\n  + "), verdict, *cells)
+        listed.append(f"{row.name}: ").append_text(verdict).append("\n")
+        listed.append("".join(f"  {name}: {cell}\n" for name, cell in zip(names, cells, strict=True) if row.metrics))
+    console = terminal.result
+    fits = Measurement.get(console, console.options.update(width=1000), table).minimum <= console.width
+    console.print(table if fits else listed, end="\n" if fits else "")
