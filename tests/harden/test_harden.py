@@ -399,6 +399,14 @@ def test_a_note_tells_where_rates_say_nothing(found: Frontier) -> None:
     assert any(areas in note and "judged by that" in note for note in found.notes)
 
 
+def test_a_row_is_found_by_what_was_asked_for() -> None:
+    """Six levels are the default, so the row's name tells none."""
+    several = Frontier((Row("training/depth + output/rounding:decimals=1", Verdict.WORKS),), 10, 10, 6, 0)
+    assert several.row("training/depth:levels=6 + output/rounding:decimals=1") is several.rows[0]
+    with pytest.raises(ConfigError, match="expected one of"):
+        several.row("training/depth:levels=5")
+
+
 def test_combinations() -> None:
     made = combinations(["training/depth:levels=3 + output/rounding:decimals=1", LeafSize()], SklearnTrainer(TREE))
     assert made == [(Depth(3), Rounding(1)), (LeafSize(),), (LabelOnly(),)]
@@ -418,6 +426,12 @@ def test_combinations() -> None:
     [
         ({"models": 7}, ConfigError, "an even number of models"),
         ({"models": 4}, ConfigError, "at least 6"),
+        ({"models": 8.0}, ConfigError, "an even number of models"),
+        ({"seed": -1}, ConfigError, "a whole number from 0 up"),
+        ({"seconds": 0}, ConfigError, "expected seconds above 0"),
+        ({"canaries": 30.5}, DataError, "expected 2 …"),
+        ({"defenses": 3}, ConfigError, "expected a list of defenses"),
+        ({"split": ("members", "nonmembers")}, ConfigError, "expected a keepmum.Split"),
         ({"canaries": 1}, DataError, "expected 2 …"),
         ({"defenses": ["output/roundign"]}, ConfigError, "did you mean 'output/rounding'"),
         ({"attacks": ["inversion/gradeint"]}, ConfigError, "no attack"),
@@ -426,7 +440,7 @@ def test_combinations() -> None:
 )
 def test_bad_input(changes, kind, said) -> None:
     with pytest.raises(kind, match=said):
-        keepmum.harden(TREE, split(), **changes)
+        keepmum.harden(TREE, **{"split": split(), **changes})
 
 
 def test_one_class_is_refused() -> None:

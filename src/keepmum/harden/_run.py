@@ -18,7 +18,7 @@ from keepmum.harden._chosen import combinations, inversions, named, twice
 from keepmum.harden._fleets import Hardening
 from keepmum.harden._measure import FEWEST, Drawn, measure
 from keepmum.harden._verdict import Verdict, by_area, judge, leaking, sentence
-from keepmum.harden._world import world_of
+from keepmum.harden._world import is_whole, world_of
 from keepmum.harden.frontier import Frontier, Row
 from keepmum.shadows import ShadowStore
 from keepmum.training import as_trainer
@@ -63,12 +63,18 @@ def harden(
       progress: Called with models done, models in all, and what is done next.
 
     Raises:
-      ConfigError: A setting cannot be used, or an unknown defense.
+      ConfigError: A setting or the split cannot be used, or an unknown defense.
       DataError: Too few records, or of one class.
       TargetError: The recipe itself cannot be trained.
     """
-    if models < FEWEST or models % 2:
-        raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models}")
+    if not isinstance(split, Split):
+        raise ConfigError(f"expected a keepmum.Split of members and non-members, got {type(split).__name__}")
+    if not is_whole(models) or models < FEWEST or models % 2:
+        raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models!r}")
+    if not is_whole(seed) or seed < 0:
+        raise ConfigError(f"expected a whole number from 0 up for a seed, got {seed!r}")
+    if seconds is not None and not seconds > 0:
+        raise ConfigError(f"expected seconds above 0, or None for as long as it takes, got {seconds!r}")
     recipe = as_trainer(trainer)
     chosen = combinations(defenses, recipe, seed, split.population)
     searches = inversions(attacks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,11 @@ MOST = 300
 """Canaries, unless told otherwise."""
 SHARE = 0.15
 """Of the records, at most, become canaries."""
+
+
+def is_whole(value: object) -> bool:
+    """Whether a setting is a whole number, numpy's among them."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +57,8 @@ def world_of(split: Split, canaries: int | None, seed: int) -> World:
             f"expected at least 20 different records of two classes, got {len(clean)} of {len(classes)}: give more"
         )
     count = min(MOST, int(SHARE * len(clean))) if canaries is None else canaries
-    if not 2 <= count <= len(clean) // 2:
-        raise DataError(f"expected 2 … {len(clean) // 2} canaries among {len(clean)} records, got {count}")
+    if not is_whole(count) or not 2 <= count <= len(clean) // 2:
+        raise DataError(f"expected 2 … {len(clean) // 2} canaries among {len(clean)} records, got {count!r}")
     rng = np.random.default_rng([seed, 0x63616E61])
     order = rng.permutation(len(clean))
     people, chosen = clean.take(np.sort(order[count:])), clean.take(np.sort(order[:count]))
