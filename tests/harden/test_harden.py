@@ -20,7 +20,7 @@ from keepmum.harden._answers import Said
 from keepmum.harden._chosen import combinations, cost_of
 from keepmum.harden._export import released
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
-from keepmum.harden._plot import labels, runs
+from keepmum.harden._plot import beside, labels, runs
 from keepmum.harden._verdict import by_area, changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
 from keepmum.stats import Estimate
@@ -104,6 +104,24 @@ def test_the_knee_is_no_combination_where_less_does_and_labels_do_not_hide_each_
 def test_many_numbers_at_one_point_are_told_briefly() -> None:
     assert runs([0, 6, 7, 8, 9, 11, 12]) == "0, 6–9, 11, 12"
     assert runs([3]) == "3"
+
+
+def test_a_label_does_not_cover_the_next() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure(figsize=(6.4, 4.4)).subplots()
+    spots = [("0, 6–9, 11–13", (0.5, 0.5)), ("5", (0.55, 0.5)), ("10", (0.56, 0.5)), ("2", (0.1, 0.5))]
+    heights = [height for _, _, height in beside(axes, spots)]
+    assert heights[3] == heights[0] == 5
+    assert len(set(heights[:3])) == 3
+
+
+def test_the_page_can_be_read_in_the_dark(found: Frontier, tmp_path) -> None:
+    """Axes and what stands at them take the page's colors, not black."""
+    picture = found.save(tmp_path).read_text().split("<svg", 1)[1].split("</svg>", 1)[0]
+    axis = picture.split("worst leak: share", 1)[0].rsplit("<text", 1)[1]
+    assert "var(--ink)" in axis
+    assert "#000000" not in picture
 
 
 def test_what_is_written(found: Frontier, tmp_path) -> None:
