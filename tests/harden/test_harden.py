@@ -469,6 +469,14 @@ def test_one_class_is_refused() -> None:
         keepmum.harden(TREE, Split(Records(X[:20], np.zeros(20)), Records(X[20:], np.zeros(20))))
 
 
+def test_too_few_people_are_refused_before_anything_is_trained() -> None:
+    """Of 21 records three become canaries; half of the other 18 resolve not even one false alarm in ten."""
+    with pytest.raises(DataError, match="at least 20 people beside the canaries, got 18 beside 3: give more"):
+        keepmum.harden(TREE, split(21), models=6)
+    found = keepmum.harden(TREE, split(24), defenses=[LeafSize(5)], models=6, seed=1)
+    assert not np.isnan(found.rows[0].leak)
+
+
 def test_rows_tell_nothing_without_numbers() -> None:
     assert np.isnan(Row("x", Verdict.NOT_RUN).accuracy)
 
