@@ -48,6 +48,30 @@ def test_a_recipe_by_name(keepmum, files: Path, tmp_path: Path, monkeypatch: pyt
     assert code == 0, err
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def make():\n    raise RuntimeError('boom')\n", "got RuntimeError from my_bad_recipe:make (boom)"),
+        ("def make(x):\n    return x\n", "expected a function without parameters"),
+        ("make = 5\n", "expected a function without parameters"),
+        ("def make(:\n", "--recipe: my_bad_recipe cannot be imported (SyntaxError: "),
+        ("import nothing_of_that_name\n", "cannot be had (No module named 'nothing_of_that_name')"),
+    ],
+)
+def test_what_is_wrong_in_a_recipe_is_told_as_the_users(
+    keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    import sys
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_bad_recipe", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "my_bad_recipe.py").write_text(code)
+    ended, _, err = keepmum(*command(files, "--recipe", "my_bad_recipe:make"))
+    assert (ended, said in err) == (2, True), err
+    assert "internal error" not in err
+
+
 def test_a_population_teaches_students(keepmum, files: Path, tmp_path: Path) -> None:
     lines = (files / "heldout.csv").read_text().splitlines()
     (tmp_path / "others.csv").write_text("\n".join([lines[0], *lines[-40:]]) + "\n")
