@@ -44,6 +44,17 @@ def test_labels_alone_leave_attacks_on_labels(keepmum, files: Path) -> None:
     assert ran["membership/correctness"]["outcome"] not in ("not_applicable", "error")
 
 
+def test_no_secret_is_written_down(keepmum, files: Path) -> None:
+    """Whoever reads the report could take the noise out of the served answers."""
+    behind = "output/keyed-noise:scale=0.1, secret=b'sixteen bytes or more' + output/rounding:decimals=1"
+    words = command(files, "--behind", behind, "--attack", "membership/loss", "--shadows", 0, "--out", "run")
+    code, _, err = keepmum(*words)
+    assert code == 0, err
+    assert not [p for p in Path("run").rglob("*") if p.is_file() and b"sixteen bytes" in p.read_bytes()]
+    told = json.loads(Path("run", "report.json").read_text())["reproducibility"]["command"]
+    assert "secret=…+ output/rounding:decimals=1" in told
+
+
 def test_a_run_behind_a_secret_goes_on_and_another_defense_is_another_run(keepmum, files: Path) -> None:
     base = command(files, "--attack", "membership/loss", "--shadows", 0)
     for behind in ("output/keyed-noise", "output/rounding"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
     words = command(files, files / "model.skops", *defenses, "--out", tmp_path / "h", "--json")
     code, out, err = keepmum(*words)
     assert code == 0, err
-    told = json.loads(out[out.index("{") :])
+    told = json.loads(out.splitlines()[-1])
     assert [row["defense"] for row in told["rows"]] == [
         "none",
         "training/leaf-size:records=40",
@@ -35,7 +36,7 @@ def test_defenses_side_by_side(keepmum, files: Path, tmp_path: Path) -> None:
     assert "Knee of the frontier" in out + err
     assert (tmp_path / "h" / "harden.html").is_file()
     again = keepmum(*words)
-    assert json.loads(again[1][again[1].index("{") :]) == told
+    assert json.loads(again[1].splitlines()[-1]) == told
 
 
 def test_a_row_is_exported_and_audited(keepmum, files: Path, tmp_path: Path) -> None:
@@ -70,6 +71,30 @@ def test_a_recipe_by_name(keepmum, files: Path, tmp_path: Path, monkeypatch: pyt
     assert code == 0, err
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def make():\n    raise RuntimeError('boom')\n", "got RuntimeError from my_bad_recipe:make (boom)"),
+        ("def make(x):\n    return x\n", "expected a function without parameters"),
+        ("make = 5\n", "expected a function without parameters"),
+        ("def make(:\n", "--recipe: my_bad_recipe cannot be imported (SyntaxError: "),
+        ("import nothing_of_that_name\n", "cannot be had (No module named 'nothing_of_that_name')"),
+    ],
+)
+def test_what_is_wrong_in_a_recipe_is_told_as_the_users(
+    keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    import sys
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_bad_recipe", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "my_bad_recipe.py").write_text(code)
+    ended, _, err = keepmum(*command(files, "--recipe", "my_bad_recipe:make"))
+    assert (ended, said in err) == (2, True), err
+    assert "internal error" not in err
+
+
 def test_a_population_teaches_students(keepmum, files: Path, tmp_path: Path) -> None:
     lines = (files / "heldout.csv").read_text().splitlines()
     (tmp_path / "others.csv").write_text("\n".join([lines[0], *lines[-40:]]) + "\n")
@@ -82,6 +107,24 @@ def test_a_population_teaches_students(keepmum, files: Path, tmp_path: Path) -> 
         found.append({row["defense"]: row["metrics"]["accuracy"] for row in rows})
     assert found[0]["none"] == found[1]["none"]
     assert found[0]["training/distillation"] != found[1]["training/distillation"]
+
+
+def test_a_defense_that_was_not_run_is_no_success(keepmum, files: Path, tmp_path: Path) -> None:
+    words = command(files, files / "model.skops", "--defense", "training/dropout", "--out", tmp_path / "h")
+    code, out, _ = keepmum(*words)
+    assert code == 3
+    assert "training/dropout was not run: " in out
+
+
+def test_ctrl_c_tells_what_is_kept(keepmum, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keepmum.harden import _run
+
+    monkeypatch.setattr(_run, "_one", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    words = command(files, files / "model.skops", "--defense", "training/depth", "--out", tmp_path / "h")
+    code, _, err = keepmum(*words)
+    assert code == 130
+    assert f"interrupted: what is finished is kept in {tmp_path / 'h'}; the same command continues" in err
+    assert "Traceback" not in err
 
 
 def test_options_that_harden_has_no_use_for_are_refused(keepmum, files: Path) -> None:
@@ -117,3 +160,26 @@ def test_bad_input_is_one_line(keepmum, files: Path, tmp_path: Path, monkeypatch
     assert code == 2
     assert said in err
     assert [line for line in err.splitlines() if "keepmum:" in line] == [err.strip().splitlines()[-1]]
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 30])
+def test_no_number_is_cut_off_however_narrow_the_terminal(width: int) -> None:
+    from types import SimpleNamespace
+
+    from rich.console import Console
+
+    from keepmum.cli.harden import _table
+    from keepmum.harden import Frontier, Row, Verdict
+    from keepmum.stats import Estimate
+
+    leaks = {"population": 0.01, "canary": 0.05, "population_label_only": 0.01, "canary_label_only": 0.05}
+    shares = dict(zip(leaks, (0.13, 0.24, 0.35, 0.46), strict=True))
+    numbers = {f"{name}_tpr_at_fpr_{rate}": Estimate(shares[name], 0.0, 1.0) for name, rate in leaks.items()}
+    numbers["accuracy"] = Estimate(0.871, 0.8, 0.9)
+    both = "training/leaf-size:records=10 + output/rounding:decimals=1"
+    rows = (Row("none", Verdict.UNDEFENDED, metrics=numbers), Row(both, Verdict.MASKING, metrics=numbers))
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    _table(Frontier(rows, 10, 10, 6, 0), SimpleNamespace(result=console))
+    told = console.file.getvalue()
+    assert "…" not in told
+    assert all(told.count(number) == 2 for number in ("87.1", "13", "24", "35", "46"))

@@ -290,6 +290,14 @@ def test_bits() -> None:
         "output/abstain:threshold=1",
         "output/query-budget:rows=0",
         "output/query-budget:row=3",
+        "output/rounding:decimals=True",
+        "output/rounding:decimals=1,decimals=2",
+        "output/noise:scale=nan",
+        "output/keyed-noise:secret=5",
+        "training/depth:levels=2.5",
+        "training/depth:levels=3;x=2",
+        "training/dropout:rate=x",
+        "training/dp-logistic-regression:steps=1.5",
         "output/roundin",
     ],
 )
@@ -297,6 +305,7 @@ def test_bad_settings_are_one_line(wrong: str) -> None:
     with pytest.raises(ConfigError, match=r"expected|did you mean") as caught:
         parse(wrong)
     assert "\n" not in str(caught.value)
+    assert "not supported between" not in str(caught.value)
 
 
 def test_combinations_are_parsed() -> None:

@@ -20,8 +20,8 @@ from keepmum.harden._answers import Said
 from keepmum.harden._chosen import combinations, cost_of
 from keepmum.harden._export import released
 from keepmum.harden._measure import Lots, calibration_error, lira, measure, rates
-from keepmum.harden._plot import labels
-from keepmum.harden._verdict import changed, judge, sentence
+from keepmum.harden._plot import beside, labels, runs
+from keepmum.harden._verdict import by_area, changed, judge, sentence
 from keepmum.harden._world import Duplicated, world_of
 from keepmum.stats import Estimate
 from keepmum.targets.coerce import as_target
@@ -102,12 +102,36 @@ def test_the_knee_is_no_combination_where_less_does_and_labels_do_not_hide_each_
     assert apart.best.name == "a + b"
 
 
+def test_many_numbers_at_one_point_are_told_briefly() -> None:
+    assert runs([0, 6, 7, 8, 9, 11, 12]) == "0, 6–9, 11, 12"
+    assert runs([3]) == "3"
+
+
+def test_a_label_does_not_cover_the_next() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure(figsize=(6.4, 4.4)).subplots()
+    spots = [("0, 6–9, 11–13", (0.5, 0.5)), ("5", (0.55, 0.5)), ("10", (0.56, 0.5)), ("2", (0.1, 0.5))]
+    heights = [height for _, _, height in beside(axes, spots)]
+    assert heights[3] == heights[0] == 5
+    assert len(set(heights[:3])) == 3
+
+
+def test_the_page_can_be_read_in_the_dark(found: Frontier, tmp_path) -> None:
+    """Axes and what stands at them take the page's colors, not black."""
+    picture = found.save(tmp_path).read_text().split("<svg", 1)[1].split("</svg>", 1)[0]
+    axis = picture.split("worst leak: share", 1)[0].rsplit("<text", 1)[1]
+    assert "var(--ink)" in axis
+    assert "#000000" not in picture
+
+
 def test_what_is_written(found: Frontier, tmp_path) -> None:
     page = found.save(tmp_path)
     text = page.read_text()
     assert "Which defense works" in text
     assert "<svg" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
+    assert all(f"<dt>{verdict}</dt>" in text for verdict in Verdict if verdict is not Verdict.UNDEFENDED)
     told = json.loads((tmp_path / "harden.json").read_text())
     assert told["schema"] == 1
     assert {row["verdict"] for row in told["rows"]} <= {str(v) for v in Verdict}
@@ -140,11 +164,13 @@ def test_the_same_call_goes_on_where_it_stopped(tmp_path) -> None:
     assert json.loads(first)["rows"] == whole.to_dict()["rows"]
 
 
-def test_a_budget_leaves_out_what_does_not_fit() -> None:
+def test_a_budget_leaves_out_what_does_not_fit_and_nothing_that_is_there() -> None:
+    """Labels alone were asked of the models of the first row."""
     found = keepmum.harden(TREE, split(), defenses=[LeafSize(30)], models=6, canaries=30, seconds=1e-6)
-    assert [row.verdict for row in found.rows[1:]] == [Verdict.NOT_RUN, Verdict.NOT_RUN]
+    assert [bool(row.metrics) for row in found.rows] == [True, False, True]
+    assert found.rows[1].verdict is Verdict.NOT_RUN
     assert "do not fit into what is left of the budget" in found.rows[1].reason
-    assert found.best.name == "none"
+    assert "about 0 s" not in found.rows[1].reason
 
 
 def test_a_defense_that_does_not_suit_is_said(tmp_path) -> None:
@@ -190,7 +216,9 @@ def test_exported_private_models_owe_nothing_to_a_seed(tmp_path) -> None:
     told = json.loads((tmp_path / "0" / "defense.json").read_text())
     assert told["seed"] is None
     assert 4.5 < told["statement"]["epsilon"] <= 5
-    assert "operating system" in (tmp_path / "0" / "statement.md").read_text()
+    statement = (tmp_path / "0" / "statement.md").read_text()
+    assert "operating system" in statement
+    assert "3 other settings were trained on the same records" in statement  # none, l2 and label-only
 
 
 def test_what_is_released_is_drawn_from_the_operating_system_however_deep_it_stands() -> None:
@@ -406,6 +434,39 @@ def test_a_change_must_be_sure_and_count() -> None:
     assert "canaries that stand twice, 40 % are found" in told
 
 
+def test_a_verdict_names_the_leaks_that_it_speaks_of_and_what_it_looks_at() -> None:
+    """Equal scores hide the rate; labels show no leak at all, so none of them can have fallen."""
+    plain = {
+        "population_tpr_at_fpr_0.01": estimate(0.0),
+        "population_auc": estimate(0.9),
+        "canary_tpr_at_fpr_0.01": estimate(0.5),
+        "canary_label_only_tpr_at_fpr_0.01": estimate(0.01),
+    }
+    gaps = {name: estimate(0.0 if "label" in name else -0.2) for name in plain}
+    verdict, ways = judge(plain, gaps)
+    assert verdict is Verdict.WORKS
+    told = sentence(verdict, ways, {}, estimate(0.0))
+    assert "fell: of people (scores, AUC) and of canaries (scores). " in told
+    assert "No leak of canaries (labels) was seen in the first place." in told
+    assert by_area(plain) == "of people (scores, AUC 0.90)"
+    assert by_area({"population_tpr_at_fpr_0.01": estimate(0.5)}) == ""
+
+
+def test_a_note_tells_where_rates_say_nothing(found: Frontier) -> None:
+    """The tree gives everyone probabilities of 0 or 1."""
+    areas = by_area(found.rows[0].metrics)
+    assert areas
+    assert any(areas in note and "judged by that" in note for note in found.notes)
+
+
+def test_a_row_is_found_by_what_was_asked_for() -> None:
+    """Six levels are the default, so the row's name tells none."""
+    several = Frontier((Row("training/depth + output/rounding:decimals=1", Verdict.WORKS),), 10, 10, 6, 0)
+    assert several.row("training/depth:levels=6 + output/rounding:decimals=1") is several.rows[0]
+    with pytest.raises(ConfigError, match="expected one of"):
+        several.row("training/depth:levels=5")
+
+
 def test_combinations() -> None:
     made = combinations(["training/depth:levels=3 + output/rounding:decimals=1", LeafSize()], SklearnTrainer(TREE))
     assert made == [(Depth(3), Rounding(1)), (LeafSize(),), (LabelOnly(),)]
@@ -425,6 +486,12 @@ def test_combinations() -> None:
     [
         ({"models": 7}, ConfigError, "an even number of models"),
         ({"models": 4}, ConfigError, "at least 6"),
+        ({"models": 8.0}, ConfigError, "an even number of models"),
+        ({"seed": -1}, ConfigError, "a whole number from 0 up"),
+        ({"seconds": 0}, ConfigError, "expected seconds above 0"),
+        ({"canaries": 30.5}, DataError, "expected 2 …"),
+        ({"defenses": 3}, ConfigError, "expected a list of defenses"),
+        ({"split": ("members", "nonmembers")}, ConfigError, "expected a keepmum.Split"),
         ({"canaries": 1}, DataError, "expected 2 …"),
         ({"defenses": ["output/roundign"]}, ConfigError, "did you mean 'output/rounding'"),
         ({"attacks": ["inversion/gradeint"]}, ConfigError, "no attack"),
@@ -433,13 +500,21 @@ def test_combinations() -> None:
 )
 def test_bad_input(changes, kind, said) -> None:
     with pytest.raises(kind, match=said):
-        keepmum.harden(TREE, split(), **changes)
+        keepmum.harden(TREE, **{"split": split(), **changes})
 
 
 def test_one_class_is_refused() -> None:
     X = np.random.default_rng(0).normal(size=(40, 2))
     with pytest.raises(DataError, match="two classes"):
         keepmum.harden(TREE, Split(Records(X[:20], np.zeros(20)), Records(X[20:], np.zeros(20))))
+
+
+def test_too_few_people_are_refused_before_anything_is_trained() -> None:
+    """Of 21 records three become canaries; half of the other 18 resolve not even one false alarm in ten."""
+    with pytest.raises(DataError, match="at least 20 people beside the canaries, got 18 beside 3: give more"):
+        keepmum.harden(TREE, split(21), models=6)
+    found = keepmum.harden(TREE, split(24), defenses=[LeafSize(5)], models=6, seed=1)
+    assert not np.isnan(found.rows[0].leak)
 
 
 def test_rows_tell_nothing_without_numbers() -> None:

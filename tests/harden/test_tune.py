@@ -39,6 +39,7 @@ def test_every_try_is_a_row_and_the_search_is_counted(tmp_path) -> None:
         ("training/leaf-size", {}, 3, "some ranges"),
         ("training/leaf-size", {"records": (30, 2)}, 3, "from a lower to a higher"),
         ("training/leaf-size", {"record": (2, 30)}, 3, "settings as name=value, of records"),
+        ("training/leaf-size", {"records": 5}, 3, "from a lower to a higher"),
         ("training/leafs", {"records": (2, 30)}, 3, "did you mean"),
     ],
 )

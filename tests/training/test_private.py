@@ -264,7 +264,7 @@ def test_a_statement_says_when_it_is_none():
     assert weak.headline.startswith("No guarantee")
     bare = of_sampled_sums(0.0, 0.1, 10, 1e-5, 1.0, False, 3)
     assert bare.to_dict()["epsilon"] is None
-    assert "3 further trainings" in bare.to_markdown()
+    assert "3 other settings" in bare.to_markdown()
     good = of_sampled_sums(2.0, 0.05, 500, 1e-5, 1.0, True, 0)
     assert good.epsilon == pytest.approx(2.532, abs=0.02)
     assert "finds at most" in good.headline

@@ -74,7 +74,7 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
     Raises:
       UsageError: Something is missing, or a file cannot be used.
     """
-    from keepmum.cli._app import command
+    from keepmum.cli._app import recorded
 
     files = _files(settings, scores)
     model: Target
@@ -99,7 +99,7 @@ def read_case(settings: Settings, scores: tuple[Path, Path] | None) -> Case:
         model = as_target(files["model"], members.y, _labels(settings, members), probe=members, **how)
         if settings.target.behind is not None:
             model, trainer = _served(model, settings.target.behind, settings.audit.seed)
-    source = {"command": command(), **{name: str(path) for name, path in files.items()}}
+    source = {"command": recorded(), **{name: str(path) for name, path in files.items()}}
     source["request"] = _request(settings, files)
     return Case(model, members, nonmembers, population, source, {**_options(settings), "trainer": trainer})
 

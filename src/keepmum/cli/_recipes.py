@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keepmum.errors import ConfigError
+from keepmum.errors import ConfigError, KeepmumError
 
 if TYPE_CHECKING:
     from keepmum.data import Records
@@ -63,7 +63,7 @@ def function_named(name: str) -> Any:
     """What a function of that name returns; it is looked for in the working folder, too.
 
     Raises:
-      ConfigError: There is none.
+      ConfigError: There is none, or it or its module fails.
     """
     import importlib
     import sys
@@ -73,8 +73,24 @@ def function_named(name: str) -> Any:
         raise ConfigError(f"--recipe: expected package.module:function, got {name!r}")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError) as err:
-        raise ConfigError(f"--recipe: {name} cannot be had ({err}): give package.module:function") from None
+        try:
+            found = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as err:
+            raise ConfigError(f"--recipe: {name} cannot be had ({err}): give package.module:function") from err
+        except Exception as err:  # whatever is wrong in the user's module is told as theirs
+            raise ConfigError(f"--recipe: {module} cannot be imported ({type(err).__name__}: {err})") from err
+        return _called(name, found)
     finally:
         sys.path.remove(str(Path.cwd()))
+
+
+def _called(name: str, function: Any) -> Any:
+    try:
+        return function()
+    except KeepmumError:
+        raise
+    except Exception as err:
+        raise ConfigError(
+            f"--recipe: expected a function without parameters that returns a trainer, got {type(err).__name__} from "
+            f"{name} ({err})"
+        ) from err

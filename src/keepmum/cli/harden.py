@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from keepmum._sections import HardenSettings
 from keepmum.choices import Effort
-from keepmum.cli._app import Exit
+from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import READING, configured, cores
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.cli.audit import NO_TARGET, Model, Target
@@ -43,7 +44,8 @@ def harden(
     For each defense, models are trained on halves of the records, all behind the defense, and attacked with each other
     as shadow models; attackers with labels alone are among them. MODEL is an estimator file, which is its own recipe,
     or --recipe names one. Defenses that learn from answers about public records take those of --population. What is
-    finished is kept, and the same command goes on where it stopped.
+    finished is kept, and the same command goes on where it stopped. Exits with 0 when every defense was measured,
+    whatever came out, and with 3 when one was not run.
     """
     from keepmum.cli._recipes import recipe_and_records
     from keepmum.data import Split
@@ -61,27 +63,32 @@ def harden(
         trainer, members, nonmembers, population = recipe_and_records(settings, chosen.recipe)
         split = Split(members, nonmembers, population)
         out = chosen.out or Path(".keepmum") / "harden"
-        with cores(settings.audit):
-            found = measure(
-                trainer,
-                split,
-                defenses=list(chosen.defenses) or None,
-                attacks=chosen.inversion,
-                models=chosen.models or MODELS[settings.audit.effort],
-                canaries=chosen.canaries,
-                seed=settings.audit.seed,
-                seconds=settings.audit.budget,
-                out=out,
-                progress=ticker,
-            )
+        try:
+            with cores(settings.audit):
+                found = measure(
+                    trainer,
+                    split,
+                    defenses=list(chosen.defenses) or None,
+                    attacks=chosen.inversion,
+                    models=chosen.models or MODELS[settings.audit.effort],
+                    canaries=chosen.canaries,
+                    seed=settings.audit.seed,
+                    seconds=settings.audit.budget,
+                    out=out,
+                    progress=ticker,
+                )
+        except KeyboardInterrupt:
+            kept = f"what is finished is kept in {out}; the same command continues:\n  {command()}"
+            terminal.prose.print(f"keepmum: interrupted: {kept}", markup=False, highlight=False, soft_wrap=True)
+            return Exit.INTERRUPTED
     _show(found, terminal)
     terminal.show(f"Report: {out / 'harden.html'}", whole=True)
     if chosen.export is not None:
         row = found.best if asked is None else found.row(asked)
         terminal.show(f"Model with {row.name}, trained on all members: {row.export(chosen.export)}", whole=True)
     if common.json:
-        terminal.data(found.to_json())
-    return Exit.DONE
+        terminal.data(json.dumps(found.to_dict(), allow_nan=False))
+    return Exit.DONE if len(found.measured) == len(found.rows) else Exit.INCONCLUSIVE
 
 
 def _asked(chosen: HardenSettings) -> str | None:
@@ -111,24 +118,9 @@ def _asked(chosen: HardenSettings) -> str | None:
 
 
 def _show(found: Frontier, terminal: Terminal) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from keepmum.harden._words import inverted, summary
 
-    from keepmum.harden._verdict import rate_of
-    from keepmum.harden._words import SHORT, heads, inverted, summary
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("defense", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for name in ("accuracy", *heads(found)):
-        table.add_column(name, justify="right")
-    for row in found.rows:
-        verdict = Text(str(row.verdict), style=COLORS.get(str(row.verdict), ""))
-        rates = [rate_of(row.metrics, leak) for leak in SHORT]
-        cells = [f"{100 * row.metrics[rate].value:.0f}" if rate else "–" for rate in rates]
-        accuracy = f"{100 * row.accuracy:.1f}" if row.metrics else "–"
-        table.add_row(row.name.replace(" + ", "\n  + "), verdict, accuracy, *cells)
-    terminal.result.print(table)
+    _table(found, terminal)
     terminal.show(
         "Leaks: percent of members found, at the rate of false alarms in the head; intervals stand in the report. "
         f"{summary(found)}"
@@ -146,3 +138,32 @@ def _show(found: Frontier, terminal: Terminal) -> None:
         terminal.show(f"{', '.join(names)}:{said}")
     if found.measured:
         terminal.show(f"Knee of the frontier: {found.best.name}. {found.best.sentence}")
+
+
+def _table(found: Frontier, terminal: Terminal) -> None:
+    """The rows side by side; below each other where the terminal is too narrow to show every number."""
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    from keepmum.harden._verdict import rate_of
+    from keepmum.harden._words import SHORT, heads
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("defense", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    names = ["accuracy", *heads(found)]
+    for name in names:
+        table.add_column(name, justify="right")
+    listed = Text()
+    for row in found.rows:
+        verdict = Text(str(row.verdict), style=COLORS.get(str(row.verdict), ""))
+        rates = [rate_of(row.metrics, leak) for leak in SHORT]
+        cells = [f"{100 * row.metrics[rate].value:.0f}" if rate else "–" for rate in rates]
+        cells.insert(0, f"{100 * row.accuracy:.1f}" if row.metrics else "–")
+        table.add_row(row.name.replace(" + ", "\n  + "), verdict, *cells)
+        listed.append(f"{row.name}: ").append_text(verdict).append("\n")
+        listed.append("".join(f"  {name}: {cell}\n" for name, cell in zip(names, cells, strict=True) if row.metrics))
+    console = terminal.result
+    fits = Measurement.get(console, console.options.update(width=1000), table).minimum <= console.width
+    console.print(table if fits else listed, end="\n" if fits else "")

@@ -13,6 +13,15 @@ from keepmum.defenses._base import Defense, OutputDefense
 from keepmum.errors import ConfigError
 
 _FAMILIES = (output, training)
+KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "int": ("a whole number", (int,)),
+    "float": ("a number", (int, float)),
+    "bool": ("True or False", (bool,)),
+    "bytes": ("bytes such as b'…'", (bytes,)),
+}
+"""What a setting is told as, by the type of its field."""
+ASIDE = ("Records", "Callable")
+"""Types that no text can give."""
 
 
 def defense_classes() -> list[type[Defense]]:
@@ -65,18 +74,39 @@ def _one(text: str) -> Defense:
         hint = f" (did you mean {techniques[close[0]]!r}?)" if close else ""
         raise ConfigError(f"no defense {name!r}{hint}: see keepmum list defenses")
     cls = by_id[name]
-    known = [f.name for f in fields(cls) if f.init]
+    known = {f.name: str(f.type) for f in fields(cls) if f.init}
     settings: dict[str, Any] = {}
     for setting in filter(None, (each.strip() for each in given.split(","))):
         what, equals, value = (each.strip() for each in setting.partition("="))
         if not equals or what not in known:
             offered = f"settings as name=value, of {', '.join(known)}" if known else "no settings"
             raise ConfigError(f"{name}: expected {offered}, got {setting!r}")
-        settings[what] = _value(value)
+        if what in settings:
+            raise ConfigError(f"{name}: expected each setting once, got {what} twice")
+        settings[what] = _fit(name, what, known[what], value)
     try:
         return cls(**settings)
     except (ConfigError, TypeError) as err:
         raise ConfigError(f"{name}: {err}") from None
+
+
+def _fit(name: str, what: str, kind: str, text: str) -> Any:
+    """The value of a setting, of the kind that its field says.
+
+    Raises:
+      ConfigError: It is of another kind, or of one that no text can give.
+    """
+    value, plain = _value(text), kind.removesuffix(" | None")
+    if value is None and plain != kind:
+        return None
+    if plain.startswith(ASIDE):
+        raise ConfigError(f"{name}: {what} can be given in Python alone, got {text!r}")
+    if plain == "str":
+        return value if isinstance(value, str) else text
+    told, kinds = KINDS.get(plain, ("", (object,)))
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and told):
+        raise ConfigError(f"{name}: expected {told} for {what}, got {text!r}")
+    return value
 
 
 def _value(text: str) -> Any:

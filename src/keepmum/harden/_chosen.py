@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from keepmum.attacks import Attack, choose
@@ -39,6 +39,8 @@ def combinations(
     Defenses that use public records get the population, unless they have some.
     """
     wanted = [given] if isinstance(given, (str, Defense)) else given
+    if wanted is not None and not isinstance(wanted, Iterable):
+        raise ConfigError(f"expected a list of defenses, got {wanted!r}")
     items = default_defenses(trainer) if wanted is None else list(wanted)
     made: list[tuple[Defense, ...]] = []
     for item in [*items, "output/label-only"]:

@@ -18,7 +18,7 @@ from keepmum.errors import ConfigError, MissingExtraError
 from keepmum.training import SklearnTrainer, Trainer
 from keepmum.training.private import PrivateTrainer
 from keepmum.training.private_logistic import PrivateLogisticRegression
-from keepmum.training.statement import Statement
+from keepmum.training.statement import Statement, searched
 
 
 def write(
@@ -43,6 +43,8 @@ def write(
     outputs = [each for each in defenses if isinstance(each, OutputDefense)]
     trainer = released(defended(recipe, *(each for each in defenses if not isinstance(each, OutputDefense))), tried)
     model, statement = _trained(trainer, records, seed)
+    if statement is not None and tried is not None and statement.search == searched(None):
+        statement = replace(statement, search=searched(tried))
     path = _saved(model, folder)
     told: dict[str, Any] = {
         "defense": " + ".join(each.name for each in defenses) or "none",

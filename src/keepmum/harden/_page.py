@@ -16,9 +16,11 @@ def page(frontier: Frontier) -> str:
     from keepmum._version import __version__
     from keepmum.report._html import _page
     from keepmum.report._svg import PAGE, _figure, themed
+    from keepmum.report.plots import frame
 
     figure, axes = _figure(6.4, 4.4)
     draw(frontier, axes, (PAGE.ink, *PAGE.series[:3]), PAGE.muted)
+    frame(axes, PAGE)
     told = "; ".join(
         f"{number}: {row.name}, accuracy {100 * row.accuracy:.0f} %, worst leak {100 * row.leak:.0f} %"
         for number, row in enumerate(frontier.rows)

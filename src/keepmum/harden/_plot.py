@@ -21,6 +21,11 @@ MARKS = {
 """Form and color by verdict: no verdict is told by its color alone."""
 NEAR = 0.02
 """Share of the picture's width or height within which labels would cover each other."""
+HEIGHTS = (5, -13, 17, -25)
+"""Where a label may stand above its point, the first that is free."""
+DIGIT, LINE = 7.0, 11.0
+"""Width of a character and height of a line, at the most; all in points of type."""
+Point = tuple[float, float]
 COLORS = ("#222222", "#1b6e3c", "#5b6470", "#a4271d")
 
 
@@ -30,11 +35,11 @@ def worst(row: Row) -> str:
     return max(names, key=lambda name: row.metrics[name].value)
 
 
-def labels(frontier: Frontier) -> list[tuple[list[int], tuple[float, float]]]:
+def labels(frontier: Frontier) -> list[tuple[list[int], Point]]:
     """Numbers of rows with the point that they stand at; rows that would hide each other's number share one label."""
     points = {number: (row.leak, row.accuracy) for number, row in enumerate(frontier.rows) if row.metrics}
     across, up = (max(values) - min(values) for values in zip(*points.values(), strict=True))
-    found: list[tuple[list[int], tuple[float, float]]] = []
+    found: list[tuple[list[int], Point]] = []
     for number, (leak, accuracy) in points.items():
         for numbers, (x, y) in found:
             if abs(leak - x) <= NEAR * across and abs(accuracy - y) <= NEAR * up:
@@ -42,6 +47,33 @@ def labels(frontier: Frontier) -> list[tuple[list[int], tuple[float, float]]]:
                 break
         else:
             found.append(([number], (leak, accuracy)))
+    return found
+
+
+def runs(numbers: list[int]) -> str:
+    """Numbers in rising order, three and more that follow each other as first–last: a long label hides the next."""
+    told: list[list[int]] = []
+    for number in numbers:
+        if told and number == told[-1][-1] + 1:
+            told[-1].append(number)
+        else:
+            told.append([number])
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in told]
+    return ", ".join(parts)
+
+
+def beside(axes: Any, told: list[tuple[str, Point]]) -> list[tuple[str, Point, int]]:
+    """Labels with their points and how far above each stands, in points of type: none covers one before it."""
+    scale = 72 / axes.figure.dpi
+    found: list[tuple[str, Point, int]] = []
+    taken: list[tuple[float, float, float]] = []
+    for text, place in told:
+        x, y = (float(value) * scale for value in axes.transData.transform(place))
+        end = x + DIGIT * len(text)
+        over = {h: any(abs(y + h - b) < LINE and x < right and left < end for left, right, b in taken) for h in HEIGHTS}
+        height = next((h for h in HEIGHTS if not over[h]), HEIGHTS[0])
+        taken.append((x, end, y + height))
+        found.append((text, place, height))
     return found
 
 
@@ -63,9 +95,8 @@ def draw(frontier: Frontier, axes: Any = None, colors: tuple[str, ...] = COLORS,
             elinewidth=0.8,
             markersize=6,
         )
-    for numbers, place in labels(frontier):
-        told = ", ".join(map(str, numbers))
-        axes.annotate(told, place, xytext=(5, 5), textcoords="offset points", color=colors[0])
+    for told, place, height in beside(axes, [(runs(numbers), place) for numbers, place in labels(frontier)]):
+        axes.annotate(told, place, xytext=(5, height), textcoords="offset points", color=colors[0])
     line = frontier.pareto
     axes.plot([row.leak for row in line], [row.accuracy for row in line], color=rule, linewidth=1, zorder=0)
     axes.set_xlabel("worst leak: share of members found at few false alarms")

@@ -17,8 +17,8 @@ from keepmum.errors import ConfigError, KeepmumError
 from keepmum.harden._chosen import combinations, inversions, named, twice
 from keepmum.harden._fleets import Hardening
 from keepmum.harden._measure import FEWEST, Drawn, measure
-from keepmum.harden._verdict import Verdict, judge, leaking, sentence
-from keepmum.harden._world import world_of
+from keepmum.harden._verdict import Verdict, by_area, judge, leaking, sentence
+from keepmum.harden._world import is_whole, world_of
 from keepmum.harden.frontier import Frontier, Row
 from keepmum.shadows import ShadowStore
 from keepmum.training import as_trainer
@@ -63,12 +63,18 @@ def harden(
       progress: Called with models done, models in all, and what is done next.
 
     Raises:
-      ConfigError: A setting cannot be used, or an unknown defense.
+      ConfigError: A setting or the split cannot be used, or an unknown defense.
       DataError: Too few records, or of one class.
       TargetError: The recipe itself cannot be trained.
     """
-    if models < FEWEST or models % 2:
-        raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models}")
+    if not isinstance(split, Split):
+        raise ConfigError(f"expected a keepmum.Split of members and non-members, got {type(split).__name__}")
+    if not is_whole(models) or models < FEWEST or models % 2:
+        raise ConfigError(f"expected an even number of models, at least {FEWEST}, got {models!r}")
+    if not is_whole(seed) or seed < 0:
+        raise ConfigError(f"expected a whole number from 0 up for a seed, got {seed!r}")
+    if seconds is not None and not seconds > 0:
+        raise ConfigError(f"expected seconds above 0, or None for as long as it takes, got {seconds!r}")
     recipe = as_trainer(trainer)
     chosen = combinations(defenses, recipe, seed, split.population)
     searches = inversions(attacks)
@@ -104,8 +110,8 @@ def _one(run: Hardening, defenses: tuple[Defense, ...], before: int, sizes: tupl
     name = named(defenses)
     needed = first * run.share(defenses)
     left = math.inf if run.seconds is None else run.seconds - (time.monotonic() - run.began)
-    if needed > left:
-        reason = f"about {needed:.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
+    if needed > 0 and left < needed:  # what was trained together with earlier rows is told, whatever is left
+        reason = f"about {max(1, needed):.0f} s do not fit into what is left of the budget of {run.seconds:g} s"
         return Row(name, Verdict.NOT_RUN, reason=reason, defenses=defenses)
     try:
         said = run.said(defenses, lambda done: run.reach(before + done, total, f"training with {name}"))
@@ -154,6 +160,11 @@ def _notes(run: Hardening, plain: Any) -> tuple[str, ...]:
     notes = []
     if run.models < CLAIMS:
         notes.append(f"{run.models} models a row are few: intervals are wide, and verdicts want {CLAIMS} or more.")
+    if areas := by_area(plain):
+        notes.append(
+            "At few false alarms the undefended model's rate is not above chance for certain, as where many answers "
+            f"are equal, while the AUC is: the leak {areas} is judged by that, and its rate in the table tells nothing."
+        )
     if not leaking(plain):
         notes.append("The undefended model shows no leak in this sample: there is nothing that a defense could lower.")
     return tuple(notes)

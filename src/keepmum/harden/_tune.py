@@ -61,7 +61,7 @@ def tune(
         import optuna
     except ImportError as err:
         raise MissingExtraError("optuna", "tune") from err
-    if trials < 2 or not ranges or any(not low < high for low, high in ranges.values()):
+    if trials < 2 or not ranges or any(not _rising(ends) for ends in ranges.values()):
         raise ConfigError(
             f"expected at least 2 tries and some ranges, each from a lower to a higher value, got {trials} and "
             f"{dict(ranges)}"
@@ -89,6 +89,10 @@ def tune(
     if out is not None:
         told.save(out)
     return told
+
+
+def _rising(ends: Any) -> bool:
+    return isinstance(ends, (tuple, list)) and len(ends) == 2 and ends[0] < ends[1]
 
 
 def _drawn(trial: Any, name: str, low: float, high: float) -> float:

@@ -122,10 +122,11 @@ def sentence(verdict: Verdict, ways: Ways, metrics: Mapping[str, Estimate], pric
     """The verdict for a reader, with the price in accuracy; and what leaks of canaries that stand twice, if some do."""
     up, down, same = ([_named(name) for name, way in ways.items() if way == sign] for sign in (1, -1, 0))
     others = [_named(name) for name, way in ways.items() if way != -1]
+    rest = f" No leak {_listed(others)} was seen in the first place." if others else ""
     cost = f" Accuracy changes by {100 * price.value:+.1f} points [{100 * price.low:+.1f}, {100 * price.high:+.1f}]."
     told = {
         Verdict.BACKFIRED: f"It gives away more than without: {_listed(up)}.",
-        Verdict.WORKS: "People and canaries are harder to tell from others, by scores and by labels alone.",
+        Verdict.WORKS: f"Every leak that the undefended model shows fell: {_listed(down)}.{rest}",
         Verdict.PARTLY: f"It lowers the leak {_listed(down)}; that {_listed(others)} is not lower for certain.",
         Verdict.MASKING: f"It lowers the leak {_listed(down)}, and not {_listed(same)}: what shrinks is what is shown.",
         Verdict.NOTHING: "For an attacker who knows the defense, no leak is lower for certain.",
@@ -140,8 +141,15 @@ def sentence(verdict: Verdict, ways: Ways, metrics: Mapping[str, Estimate], pric
     return told + copies + cost
 
 
+def by_area(metrics: Mapping[str, Estimate]) -> str:
+    """Leaks of the undefended model that are judged by their AUC, each with it; empty if there are none."""
+    areas = [name for name in judged_by(metrics) if name.endswith("_auc")]
+    return _listed([_named(name).replace(")", f" {metrics[name].value:.2f})") for name in areas]) if areas else ""
+
+
 def _named(rate: str) -> str:
-    return LEAKS[_leak_of(rate)]
+    told = LEAKS[_leak_of(rate)]
+    return told.replace(")", ", AUC)") if rate.endswith("_auc") else told
 
 
 def _leak_of(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,13 @@ MOST = 300
 """Canaries, unless told otherwise."""
 SHARE = 0.15
 """Of the records, at most, become canaries."""
+FEWEST = 20
+"""People of whom half, the strangers to a model, resolve one false alarm in ten."""
+
+
+def is_whole(value: object) -> bool:
+    """Whether a setting is a whole number, numpy's among them."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +54,19 @@ def world_of(split: Split, canaries: int | None, seed: int) -> World:
     """
     clean = remove_overlap(split)[0].pool
     classes = np.unique(clean.y)
-    if len(classes) < 2 or len(clean) < 20:
+    if len(classes) < 2 or len(clean) < FEWEST:
         raise DataError(
-            f"expected at least 20 different records of two classes, got {len(clean)} of {len(classes)}: give more"
+            f"expected at least {FEWEST} different records of two classes, got {len(clean)} of {len(classes)}: give "
+            "more"
         )
     count = min(MOST, int(SHARE * len(clean))) if canaries is None else canaries
-    if not 2 <= count <= len(clean) // 2:
-        raise DataError(f"expected 2 … {len(clean) // 2} canaries among {len(clean)} records, got {count}")
+    if not is_whole(count) or not 2 <= count <= len(clean) // 2:
+        raise DataError(f"expected 2 … {len(clean) // 2} canaries among {len(clean)} records, got {count!r}")
+    if len(clean) - count < FEWEST:
+        raise DataError(
+            f"expected at least {FEWEST} people beside the canaries, got {len(clean) - count} beside {count}: give "
+            "more records, or fewer canaries"
+        )
     rng = np.random.default_rng([seed, 0x63616E61])
     order = rng.permutation(len(clean))
     people, chosen = clean.take(np.sort(order[count:])), clean.take(np.sort(order[:count]))

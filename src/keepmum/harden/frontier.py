@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from keepmum._version import __version__
 from keepmum.data import Records
-from keepmum.defenses import Defense
+from keepmum.defenses import Defense, parse
 from keepmum.errors import ConfigError
+from keepmum.harden._chosen import named
 from keepmum.harden._invert import Inversion
 from keepmum.harden._verdict import LEAKS, Verdict, rate_of
 from keepmum.stats import Estimate
@@ -151,12 +153,15 @@ class Frontier:
         return max(rows, key=lambda r: (r.accuracy - last.accuracy) / high - (r.leak - last.leak) / wide)
 
     def row(self, name: str) -> Row:
-        """The row of a name.
+        """The row of a name, or of a text that `harden` took for it: settings may be said that are the default.
 
         Raises:
           ConfigError: There is none.
         """
-        found = next((row for row in self.rows if row.name == name), None)
+        asked = {name}
+        with suppress(ConfigError):
+            asked.add(named(parse(name)))
+        found = next((row for row in self.rows if row.name in asked), None)
         if found is None:
             raise ConfigError(f"expected one of {', '.join(row.name for row in self.rows)}, got {name!r}")
         return found

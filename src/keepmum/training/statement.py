@@ -103,6 +103,13 @@ class Statement:
         return "\n".join(["## Differential privacy", "", self.headline, "", *table, "", *caveats]) + "\n"
 
 
+def searched(tried: int | None) -> str:
+    """What is said of so many other settings that were trained on the same records; None if nobody counted."""
+    if tried is None:
+        return "not counted: if settings were chosen by training on the same records, more was spent"
+    return f"{tried} other settings were trained on the same records, not part of this epsilon" if tried else "none"
+
+
 def of_sampled_sums(
     noise: float, rate: float, steps: int, delta: float, clip: float, secure: bool, tried: int | None
 ) -> Statement:
@@ -114,10 +121,6 @@ def of_sampled_sums(
     from keepmum import accounting
 
     drawn = "Poisson: each record by itself, with the same probability in each step"
-    if tried is None:
-        search = "not counted: if settings were chosen by training on the same records, more was spent"
-    else:
-        search = f"{tried} further trainings on the same records, not part of this epsilon" if tried else "none"
     return Statement(
         epsilon=accounting.sampled_epsilon(noise, rate, steps, delta),
         delta=delta,
@@ -133,7 +136,7 @@ def of_sampled_sums(
         sampling_used=drawn,
         accountant=f"{accounting.version()}, {accounting.PLD}",
         randomness="the operating system's" if secure else "a seed: whoever knows it knows the noise",
-        search=search,
+        search=searched(tried),
         caveats=(
             "The number of records and the classes are taken to be public.",
             "Numbers are floating-point: attacks on their last bits are not ruled out.",
