@@ -203,7 +203,10 @@ class GradientTextTarget(LogitTarget):
 
     @final
     def gradient_norms(self, texts: Sequence[str]) -> Floats:
-        """Euclidean norm of the gradient of each text's mean loss with respect to the parameters, ``(n,)``."""
+        """Euclidean norm of the gradient of each text's mean loss with respect to the parameters, ``(n,)``.
+
+        NaN for a text of which no token is scored: a single one that nothing stands before.
+        """
         self.queries += len(texts)
         return np.asarray(self._gradient_norms(list(texts)), dtype=np.float64) if len(texts) else np.empty(0)
 

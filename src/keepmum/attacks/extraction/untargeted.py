@@ -10,7 +10,7 @@ import numpy as np
 
 from keepmum.attacks._base import Attack, Context
 from keepmum.attacks.extraction._documents import DocumentExtraction
-from keepmum.errors import ConfigError
+from keepmum.errors import ConfigError, DataError, NotApplicableError
 from keepmum.targets.text import PLAIN, Sampling, TextTarget
 
 
@@ -66,9 +66,18 @@ class Untargeted(DocumentExtraction):
         return self.texts
 
     def draw(self, target: TextTarget, texts: Sequence[str], ctx: Context) -> list[str]:
-        """Let the model talk; of texts that were begun only the continuation counts."""
+        """Let the model talk; of texts that were begun only the continuation counts.
+
+        Raises:
+          NotApplicableError: The model cannot begin from nothing.
+        """
         if not self.prompted:
-            return target.generate([""], self.tokens, samples=self.texts, sampling=self.sampling, seed=ctx.seed)[0]
+            try:
+                return target.generate([""], self.tokens, samples=self.texts, sampling=self.sampling, seed=ctx.seed)[0]
+            except DataError as err:
+                raise NotApplicableError(
+                    f"needs a model that begins from nothing ({err}): play extraction/untargeted:prefixes"
+                ) from err
         chosen = np.resize(ctx.rng.permutation(len(texts)), self.texts).tolist()
         prompts = [" ".join(texts[i].split()[: self.words]) for i in chosen]
         made = target.generate(prompts, self.tokens, sampling=self.sampling, seed=ctx.seed)
