@@ -146,6 +146,32 @@ def test_an_interrupted_audit_goes_on_and_tells_the_same(model, secrets, tmp_pat
     assert advice[0] == advice[1]
 
 
+def test_a_run_folder_is_not_taken_up_for_another_model_reference_or_population(secrets, model, tmp_path):
+    """Trained anew, a model is another one, though the handshake finds as much of it."""
+    trained_on_twins = text_zoo.Ngrams([*text_zoo.sentences(60, 0), *(s.text for s in secrets.twins for _ in range(4))])
+    audit_text(model, secrets=secrets, attacks=["extraction/greedy"], out=tmp_path / "secrets")
+    with pytest.raises(ConfigError, match="holds another audit"):
+        audit_text(trained_on_twins, secrets=secrets, attacks=["extraction/greedy"], out=tmp_path / "secrets")
+
+    members, others = sides()
+    how = {"reference": text_zoo.Ngrams(others[:20]), "population": text_zoo.sentences(20, 5)}
+    known, attacks = text_zoo.Ngrams(members), ["membership/text-reference", "membership/recall"]
+    first = audit_text(known, members, others, attacks=attacks, out=tmp_path / "documents", **how)
+    again = audit_text(known, members, others, attacks=attacks, out=tmp_path / "documents", **how)
+    assert again.findings == first.findings
+    for other in ({"reference": text_zoo.Ngrams(others[:21])}, {"population": text_zoo.sentences(20, 6)}):
+        with pytest.raises(ConfigError, match="holds another audit"):
+            audit_text(known, members, others, attacks=attacks, out=tmp_path / "documents", **{**how, **other})
+
+
+def test_a_run_folder_is_not_taken_up_for_another_masked_model(secrets, tmp_path):
+    attacks = ["extraction/mask-one-shot"]
+    audit_text(text_zoo.fills_memorizer(secrets), secrets=secrets, attacks=attacks, out=tmp_path)
+    audit_text(text_zoo.fills_memorizer(secrets), secrets=secrets, attacks=attacks, out=tmp_path)
+    with pytest.raises(ConfigError, match="holds another audit"):
+        audit_text(text_zoo.fills_ignorant(0), secrets=secrets, attacks=attacks, out=tmp_path)
+
+
 def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model):
     class Shifted(text_zoo.Ngrams):
         def _score(self, texts, prefixes):

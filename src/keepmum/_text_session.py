@@ -20,7 +20,7 @@ from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
 from keepmum.attacks.extraction._measure import FEWEST as FEWEST_SECRETS
 from keepmum.attacks.membership._measure import FEWEST as FEWEST_DOCUMENTS
-from keepmum.data import Split
+from keepmum.data import Records, Split
 from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Finding, Outcome
 from keepmum.overlap import Overlap
@@ -69,6 +69,12 @@ class Part:
         return Split(*(documents(texts) for texts in sides))
 
     @property
+    def everyone(self) -> list[Records]:
+        """Both sides, and the attacker's own where there are any."""
+        own = [] if self.split.population is None else [self.split.population]
+        return [self.split.members, self.split.nonmembers, *own]
+
+    @property
     def fewest(self) -> int:
         """Fewer than this on a side show nothing."""
         return FEWEST_DOCUMENTS if self.secrets is None else FEWEST_SECRETS
@@ -86,6 +92,7 @@ class TextSession:
       reference: A model like the target that never saw the members, or None.
       handshake: What was found out about the target's own words, by name.
       sizes: Counts for the report.
+      voices: By what the target and the reference are known again.
       ledger: Scores that attacks gave.
       origin: The target as it was given, which counts all that it is asked; the target itself if None.
       resumed: Queries of attacks that an earlier run finished.
@@ -99,6 +106,7 @@ class TextSession:
     reference: Target | None = None
     handshake: dict[str, Check] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    voices: tuple[str, ...] = ()
     ledger: dict[str, Ledger] = field(default_factory=dict)
     origin: Target | None = None
     resumed: int = 0
@@ -108,11 +116,12 @@ class TextSession:
     def key(self) -> str:
         """Fingerprint of all that decides the findings; the model itself is known by what it said at the door."""
         seen = hashlib.sha256()
-        people = [digest(side) for part in self.parts for side in (part.split.members, part.split.nonmembers)]
+        people = [digest(side) for part in self.parts for side in part.everyone]
+        kinds = [(s.spaces, s.alphabets, s.paired) for part in self.parts if (s := part.secrets)]
         names = [repr(attack) for part in self.parts for attack in part.attacks]
         said = [check.explanation for check in self.handshake.values()]
-        model = [self.source.get("fingerprint", ""), said]
-        for block in (_version.__version__, self.settings, names, people, model):
+        model = [self.source.get("fingerprint", ""), said, self.voices]
+        for block in (_version.__version__, self.settings, names, people, kinds, model):
             seen.update(json.dumps(block, sort_keys=True, default=str).encode())
         return seen.hexdigest()
 

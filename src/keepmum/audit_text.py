@@ -90,11 +90,11 @@ def audit_text(
     progress = progress or (lambda done, total, what: None)
     progress(0, 0, "getting ready")
     before = target.queries
-    heard, checks = _heard(target, parts, seed)
+    heard, checks, voice = _heard(target, parts, seed)
     base = getattr(target, "base", None) if reference is None else as_text_target(reference)
-    other = None if base is None else _heard(base, parts, seed)[0]
+    other, _, its = (None, None, "") if base is None else _heard(base, parts, seed)
     session = TextSession(
-        heard, parts, settings, dict(source or {}), other, checks, sizes, origin=target, before=before
+        heard, parts, settings, dict(source or {}), other, checks, sizes, (voice, its), origin=target, before=before
     )
     folder = None if out is None else RunFolder(Path(out), session.key)
     if folder is not None:
@@ -168,8 +168,8 @@ def _spread(texts: list[str]) -> list[str]:
     return texts[::step][:OWN]
 
 
-def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
-    """The target as far as it can be believed, and what the handshake saw."""
+def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check], str]:
+    """The target as far as it can be believed, what the handshake saw, and by what the model is known again."""
     assert isinstance(target, (TextTarget, FillTarget))
     sides = [part.split.nonmembers.X.tolist() for part in parts if part.secrets is None]
     probes = [str(text)[:LONGEST] for side in sides for text in _spread(side)]
@@ -178,4 +178,4 @@ def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, 
     for check in shaken.checks:
         name = f"handshake_{check.name.replace(' ', '_')}"
         found[name] = Check(name, check.passed, check.explanation)
-    return believed(target, shaken), found
+    return believed(target, shaken), found, shaken.voice

@@ -68,7 +68,7 @@ class Recall(TextMembershipAttack[TokenScoreTarget]):
         one, other = read(target, asked), read(target, asked, [prefix] * len(asked))
         alone = each(one, lambda scored: -scored.total)
         after = np.array([-of_same_tokens(b, a) for a, b in zip(one, other, strict=True)])
-        return np.maximum(after, TINY) / np.maximum(alone, TINY)
+        return np.asarray(np.maximum(after, TINY) / np.maximum(alone, TINY))
 
     def _prefix(self, target: TokenScoreTarget, others: list[str], ctx: Context) -> str:
         if not others:
