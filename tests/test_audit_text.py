@@ -172,6 +172,26 @@ def test_a_run_folder_is_not_taken_up_for_another_masked_model(secrets, tmp_path
         audit_text(text_zoo.fills_ignorant(0), secrets=secrets, attacks=attacks, out=tmp_path)
 
 
+@pytest.mark.parametrize("kind", [KeyError, RuntimeError])
+def test_what_others_say_of_an_error_gives_no_text_away(kind, secrets, tmp_path):
+    def fussy(prompts):
+        if any("code of person" in prompt for prompt in prompts):
+            raise kind(f"cannot go on with {prompts[0]!r}")
+        return [prompt[::-1] for prompt in prompts]
+
+    class Fussy(text_zoo.Ngrams):
+        def _generate(self, prompts, tokens, samples, sampling, seed):
+            fussy(prompts)
+            return super()._generate(prompts, tokens, samples, sampling, seed)
+
+    for number, target in enumerate((fussy, Fussy(["x"]))):
+        out = tmp_path / str(number)
+        report = audit_text(target, secrets=secrets, attacks=["extraction/greedy"], out=out)
+        assert report["extraction/greedy"].outcome is Outcome.ERROR
+        assert "words repeat a text" in report["extraction/greedy"].reason
+        assert not [s for s in secrets.planted if s.prefix in (out / "report.json").read_text(encoding="utf-8")]
+
+
 def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model):
     class Shifted(text_zoo.Ngrams):
         def _score(self, texts, prefixes):

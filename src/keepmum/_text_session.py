@@ -30,9 +30,11 @@ from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets._remembered_text import remembered_text
 from keepmum.targets.text import TextTarget
-from keepmum.texts import Secrets, are_documents, documents, secrets_of
+from keepmum.texts import Secrets, are_documents, documents, repeats, secrets_of
 
 Progress = Callable[[int, int, str], None]
+SHORTEST = 8
+"""Texts of fewer characters stand in anybody's words."""
 LIMITS = (
     "No finding proves that a model gives nothing away: it speaks of the attacks listed, at the power stated.",
     "What looks like personal data in a model's output is mostly made up: only text that stood in the training data "
@@ -216,7 +218,7 @@ class TextSession:
         except KeepmumError as err:
             return _unplayed(attack, Outcome.ERROR, str(err))
         except Exception as err:  # whatever one attack does, the others are still reported
-            return _unplayed(attack, Outcome.ERROR, f"{type(err).__name__}: {err}")
+            return _unplayed(attack, Outcome.ERROR, f"{type(err).__name__}: {_discreet(str(err), part)}")
 
     def _inapplicable(self, attack: Attack[Any]) -> str | None:
         """Why the model cannot be asked, with what the handshake found where that is the reason."""
@@ -339,6 +341,14 @@ def _mask_key(folder: RunFolder) -> bytes:
         write_whole(path, secrets.token_bytes(32))
         path.chmod(0o600)
     return path.read_bytes()
+
+
+def _discreet(said: str, part: Part) -> str:
+    """The words of somebody else's error, unless they repeat a text: they stand in the report."""
+    words = " ".join(said.split())
+    texts = [str(text) for side in (part.visible.members, part.visible.nonmembers) for text in side.X.tolist()]
+    told = any(repeats(words, text) for text in texts if len(text) >= SHORTEST)
+    return "its words repeat a text and are left out" if told else said
 
 
 def _unplayed(attack: Attack[Any], outcome: Outcome, reason: str) -> Finding:

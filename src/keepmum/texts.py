@@ -159,3 +159,10 @@ def masked(text: str, key: bytes) -> str:
     told = hmac.new(key, bare.encode(), hashlib.sha256).hexdigest()[:10]
     count = f"{len(bare):,} character{'s' * (len(bare) != 1)}"
     return f"{bare[:1]}… ({count}, #{told})" if len(bare) > 2 else f"… ({count}, #{told})"
+
+
+def repeats(said: str, text: str) -> bool:
+    """Whether words share a piece of 16 characters with a text, or hold the whole text if it is shorter."""
+    text = " ".join(text.split())
+    size = min(16, len(text))
+    return bool(size) and any(said[i : i + size] in text for i in range(len(said) - size + 1))
