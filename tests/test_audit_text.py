@@ -207,7 +207,29 @@ def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model)
     assert report["extraction/greedy"].outcome is Outcome.LEAK
 
 
+@pytest.mark.parametrize("most", [300, 1000, 3000])
+def test_no_more_is_asked_than_may_be(most, secrets):
+    target = text_zoo.memorizer(secrets)
+    report = audit_text(target, secrets=secrets, max_queries=most, effort="quick")
+    assert target.queries == report.target["queries"] <= most
+    skipped = [finding for finding in report.findings if finding.outcome is Outcome.SKIPPED]
+    assert skipped
+    assert all("raise max_queries" in finding.reason for finding in skipped)
+    assert (report["extraction/greedy"].outcome is Outcome.LEAK) == (most > 300)
+    before = target.queries
+    audit_text(target, secrets=secrets, attacks=["extraction/sampled"], effort="quick")
+    assert target.queries > before + most // 3, "the next audit has its own limit"
+
+
+def test_too_little_for_the_handshake_is_one_line(model, secrets):
+    with pytest.raises(ConfigError, match="max_queries=20 is too little for the handshake"):
+        audit_text(model, secrets=secrets, max_queries=20)
+    assert model.generate(["x"], 1), "others are not limited by that"
+
+
 def test_bad_input_is_one_line(model, secrets):
+    with pytest.raises(DataError, match="give one text a document, in a list"):
+        audit_text(model, "members.txt", "others.txt")
     members, others = sides()
     with pytest.raises(ConfigError, match="got neither"):
         audit_text(model)

@@ -21,7 +21,7 @@ from keepmum.attacks._base import Ledger
 from keepmum.attacks.extraction._measure import FEWEST as FEWEST_SECRETS
 from keepmum.attacks.membership._measure import FEWEST as FEWEST_DOCUMENTS
 from keepmum.data import Records, Split
-from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
+from keepmum.errors import BudgetError, KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Finding, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
@@ -29,7 +29,7 @@ from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets._remembered_text import remembered_text
-from keepmum.targets.text import TextTarget
+from keepmum.targets.text import TextTarget, allow
 from keepmum.texts import Secrets, are_documents, documents, repeats, secrets_of
 
 Progress = Callable[[int, int, str], None]
@@ -211,10 +211,14 @@ class TextSession:
         reason = self._inapplicable(attack) or attack.unsuited(part.split.members)
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
+        if self.settings.max_queries is not None:
+            allow(self.origin or self.target, max(0, self.settings.max_queries - self._asked))
         try:
             return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
+        except BudgetError as err:
+            return _unplayed(attack, Outcome.SKIPPED, str(err))
         except KeepmumError as err:
             return _unplayed(attack, Outcome.ERROR, str(err))
         except Exception as err:  # whatever one attack does, the others are still reported

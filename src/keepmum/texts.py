@@ -116,6 +116,8 @@ def documents(texts: Iterable[Any]) -> Records:
     Raises:
       DataError: No texts, or something else than text among them.
     """
+    if isinstance(texts, (str, bytes)):
+        raise DataError("expected a list of documents, got one text: give one text a document, in a list")
     rows = list(texts)
     if not rows or not all(isinstance(row, str) for row in rows):
         odd = next((type(row).__name__ for row in rows if not isinstance(row, str)), "nothing")
