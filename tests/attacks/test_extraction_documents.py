@@ -153,3 +153,11 @@ def test_a_model_that_cannot_begin_from_nothing_is_begun_with_words():
     with pytest.raises(NotApplicableError, match="play extraction/untargeted:prefixes"):
         Untargeted(texts=2, tokens=5).run(target, split(), Context())
     assert Untargeted(prompted=True, texts=2, tokens=5).run(target, split(), Context()).queries == 2
+
+
+def test_no_more_is_drawn_than_a_model_can_read():
+    pytest.importorskip("transformers")
+    from text_tiny import CONTEXT, causal
+
+    for attack in (Untargeted(texts=2, tokens=CONTEXT + 9), Untargeted(prompted=True, texts=2, tokens=CONTEXT + 9)):
+        assert attack.run(causal(), split(), Context()).queries == 2
