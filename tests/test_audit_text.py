@@ -146,6 +146,52 @@ def test_an_interrupted_audit_goes_on_and_tells_the_same(model, secrets, tmp_pat
     assert advice[0] == advice[1]
 
 
+def test_a_run_folder_is_not_taken_up_for_another_model_reference_or_population(secrets, model, tmp_path):
+    """Trained anew, a model is another one, though the handshake finds as much of it."""
+    trained_on_twins = text_zoo.Ngrams([*text_zoo.sentences(60, 0), *(s.text for s in secrets.twins for _ in range(4))])
+    audit_text(model, secrets=secrets, attacks=["extraction/greedy"], out=tmp_path / "secrets")
+    with pytest.raises(ConfigError, match="holds another audit"):
+        audit_text(trained_on_twins, secrets=secrets, attacks=["extraction/greedy"], out=tmp_path / "secrets")
+
+    members, others = sides()
+    how = {"reference": text_zoo.Ngrams(others[:20]), "population": text_zoo.sentences(20, 5)}
+    known, attacks = text_zoo.Ngrams(members), ["membership/text-reference", "membership/recall"]
+    first = audit_text(known, members, others, attacks=attacks, out=tmp_path / "documents", **how)
+    again = audit_text(known, members, others, attacks=attacks, out=tmp_path / "documents", **how)
+    assert again.findings == first.findings
+    for other in ({"reference": text_zoo.Ngrams(others[:21])}, {"population": text_zoo.sentences(20, 6)}):
+        with pytest.raises(ConfigError, match="holds another audit"):
+            audit_text(known, members, others, attacks=attacks, out=tmp_path / "documents", **{**how, **other})
+
+
+def test_a_run_folder_is_not_taken_up_for_another_masked_model(secrets, tmp_path):
+    attacks = ["extraction/mask-one-shot"]
+    audit_text(text_zoo.fills_memorizer(secrets), secrets=secrets, attacks=attacks, out=tmp_path)
+    audit_text(text_zoo.fills_memorizer(secrets), secrets=secrets, attacks=attacks, out=tmp_path)
+    with pytest.raises(ConfigError, match="holds another audit"):
+        audit_text(text_zoo.fills_ignorant(0), secrets=secrets, attacks=attacks, out=tmp_path)
+
+
+@pytest.mark.parametrize("kind", [KeyError, RuntimeError])
+def test_what_others_say_of_an_error_gives_no_text_away(kind, secrets, tmp_path):
+    def fussy(prompts):
+        if any("code of person" in prompt for prompt in prompts):
+            raise kind(f"cannot go on with {prompts[0]!r}")
+        return [prompt[::-1] for prompt in prompts]
+
+    class Fussy(text_zoo.Ngrams):
+        def _generate(self, prompts, tokens, samples, sampling, seed):
+            fussy(prompts)
+            return super()._generate(prompts, tokens, samples, sampling, seed)
+
+    for number, target in enumerate((fussy, Fussy(["x"]))):
+        out = tmp_path / str(number)
+        report = audit_text(target, secrets=secrets, attacks=["extraction/greedy"], out=out)
+        assert report["extraction/greedy"].outcome is Outcome.ERROR
+        assert "words repeat a text" in report["extraction/greedy"].reason
+        assert not [s for s in secrets.planted if s.prefix in (out / "report.json").read_text(encoding="utf-8")]
+
+
 def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model):
     class Shifted(text_zoo.Ngrams):
         def _score(self, texts, prefixes):
@@ -161,7 +207,29 @@ def test_scores_that_the_handshake_does_not_believe_are_not_used(secrets, model)
     assert report["extraction/greedy"].outcome is Outcome.LEAK
 
 
+@pytest.mark.parametrize("most", [300, 1000, 3000])
+def test_no_more_is_asked_than_may_be(most, secrets):
+    target = text_zoo.memorizer(secrets)
+    report = audit_text(target, secrets=secrets, max_queries=most, effort="quick")
+    assert target.queries == report.target["queries"] <= most
+    skipped = [finding for finding in report.findings if finding.outcome is Outcome.SKIPPED]
+    assert skipped
+    assert all("raise max_queries" in finding.reason for finding in skipped)
+    assert (report["extraction/greedy"].outcome is Outcome.LEAK) == (most > 300)
+    before = target.queries
+    audit_text(target, secrets=secrets, attacks=["extraction/sampled"], effort="quick")
+    assert target.queries > before + most // 3, "the next audit has its own limit"
+
+
+def test_too_little_for_the_handshake_is_one_line(model, secrets):
+    with pytest.raises(ConfigError, match="max_queries=20 is too little for the handshake"):
+        audit_text(model, secrets=secrets, max_queries=20)
+    assert model.generate(["x"], 1), "others are not limited by that"
+
+
 def test_bad_input_is_one_line(model, secrets):
+    with pytest.raises(DataError, match="give one text a document, in a list"):
+        audit_text(model, "members.txt", "others.txt")
     members, others = sides()
     with pytest.raises(ConfigError, match="got neither"):
         audit_text(model)

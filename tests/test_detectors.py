@@ -301,3 +301,71 @@ def test_a_masked_text_tells_its_first_character_its_length_and_a_keyed_hash():
     assert masked("x", key).startswith("… (1 character, #")
     with pytest.raises(DataError, match="16 random bytes"):
         masked("x", b"")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{} 12/27 123",
+        "exp 12/27 {}",
+        "No. 5 {}",
+        "{} 123",
+    ],
+)
+@pytest.mark.parametrize("card", ["4242424242424242", "4242 4242 4242 4242", "3782 822463 10005"])
+def test_a_card_is_found_beside_its_date_and_its_code(text, card):
+    assert [f.text for f in find(text.format(card), ("card",))] == [card]
+
+
+def test_no_card_begins_within_a_row_of_groups():
+    assert find("2019 4242 4242 4242 4242") == []
+    assert [f.text for f in find("4242 4242 4242 4242 2019")] == ["4242 4242 4242 4242"]
+
+
+@pytest.mark.parametrize("prefix", ["AIza", "glpat-", "sk-proj-", "SG."])
+def test_a_key_is_found_wherever_a_separator_stands_in_it(prefix):
+    rng = np.random.default_rng(4)
+    alphabet = list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    draw = lambda n: "".join(rng.choice(alphabet, n).tolist())  # noqa: E731
+    length = {"AIza": 35, "glpat-": 26, "sk-proj-": 48, "SG.": 22}[prefix]
+    made = [prefix + draw(length) + ("." + draw(43) if prefix == "SG." else "") for _ in range(300)]
+    found = sum([f.text for f in find(f"use {key} now", ("key",))] == [key] for key in made)
+    assert found >= 299
+
+
+@pytest.mark.parametrize("text", ["sk-fading-circle-container-x", "sk-toggleable__label-arrow"])
+def test_a_name_of_a_style_sheet_is_no_key(text):
+    assert find(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN PRIVATE KEY-----" * 8000,
+        " ".join(f"u{i}@example.org" for i in range(20_000)),
+        "John de van " * 30_000,
+    ],
+    ids=["keys", "addresses", "names"],
+)
+def test_a_long_text_takes_no_more_than_its_share_of_time(text):
+    from time import process_time
+
+    began = process_time()
+    find(text)
+    assert process_time() - began < 5
+
+
+def test_a_token_that_nests_too_deep_is_none():
+    import base64
+
+    head = base64.urlsafe_b64encode(('{"a":' + "[" * 200_000).encode()).decode().rstrip("=")
+    assert find(f"{head}.aaaaaaaaaa.aaaaaaaaaa", ("key",)) == []
+
+
+def test_a_decoy_keeps_the_writing_of_its_digits():
+    card = "".join(chr(0x660 + int(c)) for c in "4242424242424242")
+    (twin,) = secrets_in([f"x {card} y"]).twins
+    made = twin.secret.strip()
+    assert made != card
+    assert [(f.kind, f.text) for f in find(made)] == [("card", made)]
+    assert all("٠" <= c <= "٩" for c in made)

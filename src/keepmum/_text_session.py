@@ -20,8 +20,8 @@ from keepmum.attacks import Attack, Context
 from keepmum.attacks._base import Ledger
 from keepmum.attacks.extraction._measure import FEWEST as FEWEST_SECRETS
 from keepmum.attacks.membership._measure import FEWEST as FEWEST_DOCUMENTS
-from keepmum.data import Split
-from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
+from keepmum.data import Records, Split
+from keepmum.errors import BudgetError, KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Finding, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
@@ -29,10 +29,12 @@ from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets._remembered_text import remembered_text
-from keepmum.targets.text import TextTarget
-from keepmum.texts import Secrets, are_documents, documents, secrets_of
+from keepmum.targets.text import TextTarget, allow
+from keepmum.texts import Secrets, are_documents, documents, repeats, secrets_of
 
 Progress = Callable[[int, int, str], None]
+SHORTEST = 8
+"""Texts of fewer characters stand in anybody's words."""
 LIMITS = (
     "No finding proves that a model gives nothing away: it speaks of the attacks listed, at the power stated.",
     "What looks like personal data in a model's output is mostly made up: only text that stood in the training data "
@@ -69,6 +71,12 @@ class Part:
         return Split(*(documents(texts) for texts in sides))
 
     @property
+    def everyone(self) -> list[Records]:
+        """Both sides, and the attacker's own where there are any."""
+        own = [] if self.split.population is None else [self.split.population]
+        return [self.split.members, self.split.nonmembers, *own]
+
+    @property
     def fewest(self) -> int:
         """Fewer than this on a side show nothing."""
         return FEWEST_DOCUMENTS if self.secrets is None else FEWEST_SECRETS
@@ -86,6 +94,7 @@ class TextSession:
       reference: A model like the target that never saw the members, or None.
       handshake: What was found out about the target's own words, by name.
       sizes: Counts for the report.
+      voices: By what the target and the reference are known again.
       ledger: Scores that attacks gave.
       origin: The target as it was given, which counts all that it is asked; the target itself if None.
       resumed: Queries of attacks that an earlier run finished.
@@ -99,6 +108,7 @@ class TextSession:
     reference: Target | None = None
     handshake: dict[str, Check] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    voices: tuple[str, ...] = ()
     ledger: dict[str, Ledger] = field(default_factory=dict)
     origin: Target | None = None
     resumed: int = 0
@@ -108,11 +118,12 @@ class TextSession:
     def key(self) -> str:
         """Fingerprint of all that decides the findings; the model itself is known by what it said at the door."""
         seen = hashlib.sha256()
-        people = [digest(side) for part in self.parts for side in (part.split.members, part.split.nonmembers)]
+        people = [digest(side) for part in self.parts for side in part.everyone]
+        kinds = [(s.spaces, s.alphabets, s.paired) for part in self.parts if (s := part.secrets)]
         names = [repr(attack) for part in self.parts for attack in part.attacks]
         said = [check.explanation for check in self.handshake.values()]
-        model = [self.source.get("fingerprint", ""), said]
-        for block in (_version.__version__, self.settings, names, people, model):
+        model = [self.source.get("fingerprint", ""), said, self.voices]
+        for block in (_version.__version__, self.settings, names, people, kinds, model):
             seen.update(json.dumps(block, sort_keys=True, default=str).encode())
         return seen.hexdigest()
 
@@ -200,14 +211,18 @@ class TextSession:
         reason = self._inapplicable(attack) or attack.unsuited(part.split.members)
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
+        if self.settings.max_queries is not None:
+            allow(self.origin or self.target, max(0, self.settings.max_queries - self._asked))
         try:
             return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
+        except BudgetError as err:
+            return _unplayed(attack, Outcome.SKIPPED, str(err))
         except KeepmumError as err:
             return _unplayed(attack, Outcome.ERROR, str(err))
         except Exception as err:  # whatever one attack does, the others are still reported
-            return _unplayed(attack, Outcome.ERROR, f"{type(err).__name__}: {err}")
+            return _unplayed(attack, Outcome.ERROR, f"{type(err).__name__}: {_discreet(str(err), part)}")
 
     def _inapplicable(self, attack: Attack[Any]) -> str | None:
         """Why the model cannot be asked, with what the handshake found where that is the reason."""
@@ -330,6 +345,14 @@ def _mask_key(folder: RunFolder) -> bytes:
         write_whole(path, secrets.token_bytes(32))
         path.chmod(0o600)
     return path.read_bytes()
+
+
+def _discreet(said: str, part: Part) -> str:
+    """The words of somebody else's error, unless they repeat a text: they stand in the report."""
+    words = " ".join(said.split())
+    texts = [str(text) for side in (part.visible.members, part.visible.nonmembers) for text in side.X.tolist()]
+    told = any(repeats(words, text) for text in texts if len(text) >= SHORTEST)
+    return "its words repeat a text and are left out" if told else said
 
 
 def _unplayed(attack: Attack[Any], outcome: Outcome, reason: str) -> Finding:

@@ -13,7 +13,7 @@ from keepmum.attacks import Attack, choose
 from keepmum.attacks.extraction import ExtractionAttack
 from keepmum.choices import Effort
 from keepmum.data import Records, Split
-from keepmum.errors import ConfigError
+from keepmum.errors import BudgetError, ConfigError
 from keepmum.findings import Check
 from keepmum.overlap import remove_overlap
 from keepmum.report import Report
@@ -21,7 +21,7 @@ from keepmum.report._save import save
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets.handshake import PROBES, believed, handshake
-from keepmum.targets.text import FillTarget, TextTarget
+from keepmum.targets.text import FillTarget, TextTarget, allow
 from keepmum.targets.text_function import as_text_target
 from keepmum.texts import Secrets, documents
 
@@ -65,7 +65,8 @@ def audit_text(
       seed: The same seed gives the same report.
       effort: "quick", "standard" or "thorough".
       prior: Declared share of members among the documents that an attacker asks about.
-      max_queries: Most texts that the model may be asked about.
+      max_queries: Most texts that the model may be asked about, those of the handshake among them; an attack for which
+        too few are left is skipped. What a reference is asked does not count.
       seconds: No further attack is begun after this time.
       out: Run folder. What is finished is kept there, and the same call goes on where it stopped.
       reveal: Write what came out, in full, into a file of the closed folder that only its owner can read; needs
@@ -90,16 +91,27 @@ def audit_text(
     progress = progress or (lambda done, total, what: None)
     progress(0, 0, "getting ready")
     before = target.queries
-    heard, checks = _heard(target, parts, seed)
+    allow(target, max_queries)
+    try:
+        heard, checks, voice = _heard(target, parts, seed)
+    except BudgetError as err:
+        raise ConfigError(
+            f"max_queries={max_queries:,} is too little for the handshake, some 200 queries: {err}"
+        ) from err
+    finally:
+        allow(target, None)
     base = getattr(target, "base", None) if reference is None else as_text_target(reference)
-    other = None if base is None else _heard(base, parts, seed)[0]
+    other, _, its = (None, None, "") if base is None else _heard(base, parts, seed)
     session = TextSession(
-        heard, parts, settings, dict(source or {}), other, checks, sizes, origin=target, before=before
+        heard, parts, settings, dict(source or {}), other, checks, sizes, (voice, its), origin=target, before=before
     )
     folder = None if out is None else RunFolder(Path(out), session.key)
     if folder is not None:
         folder.open(session.manifest())
-    report = session.run(folder, progress)
+    try:
+        report = session.run(folder, progress)
+    finally:
+        allow(target, None)
     if folder is not None:
         save(report, folder.path)
         if reveal:
@@ -168,8 +180,8 @@ def _spread(texts: list[str]) -> list[str]:
     return texts[::step][:OWN]
 
 
-def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check]]:
-    """The target as far as it can be believed, and what the handshake saw."""
+def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, dict[str, Check], str]:
+    """The target as far as it can be believed, what the handshake saw, and by what the model is known again."""
     assert isinstance(target, (TextTarget, FillTarget))
     sides = [part.split.nonmembers.X.tolist() for part in parts if part.secrets is None]
     probes = [str(text)[:LONGEST] for side in sides for text in _spread(side)]
@@ -178,4 +190,4 @@ def _heard(target: Target, parts: tuple[Part, ...], seed: int) -> tuple[Target, 
     for check in shaken.checks:
         name = f"handshake_{check.name.replace(' ', '_')}"
         found[name] = Check(name, check.passed, check.explanation)
-    return believed(target, shaken), found
+    return believed(target, shaken), found, shaken.voice

@@ -116,6 +116,8 @@ def documents(texts: Iterable[Any]) -> Records:
     Raises:
       DataError: No texts, or something else than text among them.
     """
+    if isinstance(texts, (str, bytes)):
+        raise DataError("expected a list of documents, got one text: give one text a document, in a list")
     rows = list(texts)
     if not rows or not all(isinstance(row, str) for row in rows):
         odd = next((type(row).__name__ for row in rows if not isinstance(row, str)), "nothing")
@@ -159,3 +161,10 @@ def masked(text: str, key: bytes) -> str:
     told = hmac.new(key, bare.encode(), hashlib.sha256).hexdigest()[:10]
     count = f"{len(bare):,} character{'s' * (len(bare) != 1)}"
     return f"{bare[:1]}… ({count}, #{told})" if len(bare) > 2 else f"… ({count}, #{told})"
+
+
+def repeats(said: str, text: str) -> bool:
+    """Whether words share a piece of 16 characters with a text, or hold the whole text if it is shorter."""
+    text = " ".join(text.split())
+    size = min(16, len(text))
+    return bool(size) and any(said[i : i + size] in text for i in range(len(said) - size + 1))

@@ -266,6 +266,7 @@ def test_what_cannot_be_compared():
     with pytest.raises(DataError, match="is not spelled in the alphabets") as caught:
         Exposure().extract(model, [wrong], Context(secrets=given))
     assert "12a4" not in str(caught.value)
+    assert "'x'" not in str(caught.value), "what stands before it is as much of the data"
     tens = Secrets((Secret("x", " 12", kind="n"),), (Secret("y", " 34", kind="n"),), {}, {"n": (" ", "1234", "1234")})
     with pytest.raises(NotApplicableError, match=r"needs 15 others of the kind 'n'.*there are 14"):
         Exposure(others=15, exact=0).extract(model, [*tens.planted, *tens.twins], Context(secrets=tens))

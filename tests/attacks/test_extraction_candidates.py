@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import text_zoo
+from keepmum import canaries
 from keepmum.attacks import Context
 from keepmum.attacks.extraction import (
     MaskBestFirst,
@@ -140,6 +143,19 @@ def test_the_suffix_decides_between_sampled_candidates():
     found = PIIReconstruction(samples=12).run(target, Secrets(planted, twins).split, Context())
     assert found.metrics["extracted"].value == 1
     assert found.control["extracted"].value < 1
+
+
+def test_who_says_nothing_of_the_kind_ranks_below_who_says_nothing_but_the_secret():
+    """A check digit leaves a stranger without candidates: that is no lead."""
+    registry = canaries.make(["card"], [4], per_cell=8, seed=3)
+    words = [f"The card of person {i} has the number that was asked for." for i in range(60)]
+    target = text_zoo.Ngrams([*registry.documents, *words], 48)
+    twins = [replace(s, prefix=f"The card of person {i} has the number") for i, s in enumerate(registry.twins)]
+    secrets = replace(registry.secrets, twins=tuple(twins), paired=False)
+    found = PIIReconstruction(samples=4).run(target, secrets.split, Context(secrets=secrets))
+    assert found.metrics["extracted"].value == 1
+    assert found.control["sampled"].value == 0
+    assert found.metrics["auc"].value == 1
 
 
 class Joining(FillTarget):

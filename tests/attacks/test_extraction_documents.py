@@ -12,7 +12,7 @@ from keepmum.attacks.extraction._documents import match
 from keepmum.attacks.extraction._shingles import Hits, Shingles, longest, plain, window_hashes
 from keepmum.choices import Effort
 from keepmum.data import Split
-from keepmum.errors import ConfigError
+from keepmum.errors import ConfigError, DataError, NotApplicableError
 from keepmum.findings import EXTRACTABLE, Outcome
 from keepmum.texts import documents
 
@@ -140,3 +140,24 @@ def test_white_space_does_not_hide_a_piece():
 def test_a_text_of_one_letter_is_found_without_end():
     found = match(["a" * 5000], np.array([True]), ["a" * 5000], 50)
     assert found.lengths[0] >= 50
+
+
+def test_a_model_that_cannot_begin_from_nothing_is_begun_with_words():
+    class Begun(text_zoo.Ngrams):
+        def _generate(self, prompts, *how):
+            if "" in prompts:
+                raise DataError("expected a text before the next token, got none")
+            return super()._generate(prompts, *how)
+
+    target = Begun(text_zoo.sentences(5, 0))
+    with pytest.raises(NotApplicableError, match="play extraction/untargeted:prefixes"):
+        Untargeted(texts=2, tokens=5).run(target, split(), Context())
+    assert Untargeted(prompted=True, texts=2, tokens=5).run(target, split(), Context()).queries == 2
+
+
+def test_no_more_is_drawn_than_a_model_can_read():
+    pytest.importorskip("transformers")
+    from text_tiny import CONTEXT, causal
+
+    for attack in (Untargeted(texts=2, tokens=CONTEXT + 9), Untargeted(prompted=True, texts=2, tokens=CONTEXT + 9)):
+        assert attack.run(causal(), split(), Context()).queries == 2

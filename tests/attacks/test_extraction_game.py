@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,9 +11,10 @@ from scipy.stats import fisher_exact
 
 import text_zoo
 from keepmum.attacks import Context
-from keepmum.attacks.extraction import ExtractionAttack
+from keepmum.attacks.extraction import Exposure, ExtractionAttack, Greedy, NPDiscoverable, PIIInference, Sampled
 from keepmum.attacks.extraction._base import Seen
 from keepmum.attacks.extraction._measure import fisher_p_value
+from keepmum.attacks.extraction._shared import fitting
 from keepmum.errors import DataError
 from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
 from keepmum.targets.text import GREEDY, TokenScoreTarget
@@ -72,3 +73,36 @@ def test_secrets_without_twins_or_twins_that_stand_in_the_data_are_refused():
         Secrets((one,), ())
     with pytest.raises(DataError, match="both planted and twins"):
         Secrets((one,), (one,))
+
+
+def test_of_a_context_too_long_to_read_its_end_is_given():
+    """One long letter must not keep an attack from all other secrets, and nothing is cut silently."""
+    pytest.importorskip("transformers")
+    from text_tiny import CONTEXT, causal
+
+    secrets, letter = text_zoo.pin_secrets(5), " ".join(text_zoo.sentences(9, 3))
+    sides = [
+        (replace(side[0], prefix=f"{letter} {side[0].prefix}", suffix=f" {letter}"), *side[1:])
+        for side in (secrets.planted, secrets.twins)
+    ]
+    long = replace(secrets, planted=sides[0], twins=sides[1])
+    target = causal()
+    assert len(target.encode(letter)) > CONTEXT
+    for attack in (
+        Greedy(),
+        NPDiscoverable(),
+        PIIInference(decoys=3),
+        Sampled(samples=2),
+        Exposure(others=15, exact=0),
+    ):
+        found = attack.run(target, long.split, Context(secrets=long, attack=attack.name))
+        assert "what stands around 2 secrets only as much was given as the model can read" in found.explanation
+        whole = attack.run(target, secrets.split, Context(secrets=secrets, attack=attack.name))
+        assert "as much was given" not in whole.explanation
+    short = fitting(target, sides[0][0])
+    assert (short.secret, short.kind) == (sides[0][0].secret, "pin")
+    assert sides[0][0].prefix.endswith(short.prefix)
+    assert sides[0][0].suffix.startswith(short.suffix)
+    assert short.prefix.endswith(secrets.planted[0].prefix)
+    assert CONTEXT // 2 < len(target.encode(short.text)) <= CONTEXT
+    assert fitting(target, secrets.planted[0]) is secrets.planted[0]

@@ -150,6 +150,7 @@ def test_mixed_data_are_not_mixed_into(tmp_path: Path):
         ("a.jsonl", b'{"text": 3}\n', "expected text in 'text' of line 1, got int"),
         ("a.jsonl", b"[1]\n", "expected an object in line 1"),
         ("a.jsonl", b"hello\n", "line 1 is no JSON"),
+        ("a.jsonl", b'{"a":' * 100_000, "line 1 is no JSON"),
         ("a.jsonl", b"\n\n", "holds no documents"),
         ("a.csv", b"", "is empty"),
         ("a.csv", b"a,b\n1,2\n", "has no column 'text' among a, b: name it with --field"),

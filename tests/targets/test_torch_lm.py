@@ -286,3 +286,30 @@ def test_every_answer_is_counted(target) -> None:
     target.generate(["time"], 2, samples=4)
     target.gradient_norms(["time"])
     assert target.queries - before == 2 + 3 + 4 + 1
+
+
+@pytest.mark.parametrize("attack", ["TextGradientNorm", "NgramCoverage", "Recall"])
+def test_one_token_without_a_beginning_spoils_no_attack(attack) -> None:
+    """Of a first token that nothing stands before nothing is known: such a document stands in the middle."""
+    from keepmum.attacks import Context
+    from keepmum.attacks.membership import text as family
+    from keepmum.texts import documents
+
+    target = HFCausal(module(), tokenizer(), beginning=None)
+    texts = ["a", "year.day.work", *sentences(6, 0)]
+    ctx = Context(population=documents(sentences(4, 1)))
+    scores = getattr(family, attack)().score(target, documents(texts), ctx)
+    assert np.isfinite(scores).all()
+
+
+def test_the_same_tokens_are_compared_alone_and_after_other_text() -> None:
+    from keepmum.attacks import Context
+    from keepmum.attacks.membership.text import Recall
+    from keepmum.texts import documents
+
+    other, text = sentences(2, 1)
+    target = HFCausal(module(), tokenizer(), beginning=None)
+    (score,) = Recall(shots=1).score(target, documents([text]), Context(population=documents([other])))
+    (alone,), (after,) = target.score([text]), target.score([text], [f"{other}\n"])
+    assert len(after.tokens) == len(alone.tokens) + 1
+    assert score == pytest.approx(after.log_probs[1:].sum() / alone.total)

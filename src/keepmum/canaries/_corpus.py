@@ -88,7 +88,7 @@ def _jsonl(path: Path, field: str) -> Corpus:
 def _document(path: Path, number: int, line: str, field: str) -> str:
     try:
         row = json.loads(line)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise DataError(f"{path.name}: line {number} is no JSON ({err})") from None
     if not isinstance(row, dict):
         raise DataError(f"{path.name}: expected an object in line {number}, as in {{{field!r}: …}}")

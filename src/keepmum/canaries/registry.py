@@ -124,7 +124,7 @@ def load_registry(path: Path | str) -> Registry:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         version, given = content["canaries"], content.pop("seal")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(f"{file.name} is no registry of canaries: keepmum canary make writes one") from None
     if version != FORMAT:
         raise DataError(f"{file.name} is a registry of version {version!r}, expected {FORMAT}: update keepmum")

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 Span = tuple[int, int, bool]
 
-_CARD = re.compile(r"(?<![\w.,-])\d(?:[ -]?\d){12,18}(?![\w-]|[.,]\d)")
-_GROUPS = re.compile(r"(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|3\d{3}([ -])\d{6}\2\d{4,5}|\d{13,19})")
+_CARD = re.compile(
+    r"(?<![\w.,-])(?:(?<!\d{4}[ -])\d{4}([ -])\d{4}\1\d{4}\1\d{4}(\1\d{3}(?!\d))?"
+    r"|3\d{3}([ -])\d{6}\3\d{4,5}|\d{13,19})(?![\w-]|[.,]\d)"
+)
+"""Alone, or beside other numbers, such as a date and a code; it does not begin within a row of groups of four."""
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
 
 ISSUERS: tuple[tuple[int, int, tuple[int, ...]], ...] = (
@@ -64,9 +67,12 @@ def iban_holds(account: str) -> bool:
 def cards(text: str) -> Iterator[Span]:
     """Card numbers: written in one or in the usual groups, of a known issuer, with the right check digit."""
     for match in _CARD.finditer(text):
-        digits = re.sub(r"\D", "", match.group())
-        if _GROUPS.fullmatch(match.group()) and issued(digits) and luhn(digits) and len(set(digits)) > 1:
-            yield match.start(), match.end(), True
+        ends = (match.end(), match.start(2)) if match[2] else (match.end(),)  # three digits more may be a code
+        for end in ends:
+            digits = re.sub(r"\D", "", text[match.start() : end])
+            if issued(digits) and luhn(digits) and len(set(digits)) > 1:
+                yield match.start(), end, True
+                break
 
 
 def ibans(text: str) -> Iterator[Span]:

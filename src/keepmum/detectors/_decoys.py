@@ -50,14 +50,14 @@ def _anew(text: str, rng: np.random.Generator) -> str:
 
 
 def _numbers(like: str, digits: list[int]) -> str:
-    """The format of a piece with other digits."""
+    """The format of a piece with other digits, in the same writing."""
     left = iter(digits)
-    return "".join(str(next(left)) if c in _DIGITS else c for c in like)
+    return "".join(chr(ord(c) - int(c) + next(left)) if c.isdecimal() else c for c in like)
 
 
 def _phone(like: str, rng: np.random.Generator) -> str:
     """The last seven digits anew, or the last two of a reserved number; an exchange never begins with 0 or 1."""
-    digits = [int(c) for c in like if c in _DIGITS]
+    digits = [int(c) for c in like if c.isdecimal()]
     text = "".join(map(str, digits))
     if "55501" in text[-7:]:
         digits[-2:] = rng.integers(0, 10, 2).tolist()
@@ -67,7 +67,7 @@ def _phone(like: str, rng: np.random.Generator) -> str:
 
 
 def _card(like: str, rng: np.random.Generator) -> str:
-    digits = [int(c) for c in like if c in _DIGITS]
+    digits = [int(c) for c in like if c.isdecimal()]
     digits[6:-1] = rng.integers(0, 10, len(digits) - 7).tolist()
     last = next(d for d in range(10) if luhn("".join(map(str, [*digits[:-1], d]))))
     return _numbers(like, [*digits[:-1], last])

@@ -58,8 +58,10 @@ def find(text: str, kinds: Sequence[str] = KINDS) -> list[Found]:
     if unknown:
         raise ConfigError(f"expected kinds among {', '.join(KINDS)}, got {unknown[0]!r}")
     taken: list[Found] = []
+    held = bytearray(len(text))  # characters that belong to a piece
     for kind in (kind for kind in KINDS if kind in kinds):
         for start, end, sure in _DETECTORS[kind](text):
-            if all(end <= other.start or other.end <= start for other in taken):
+            if not any(held[start:end]):
+                held[start:end] = b"\x01" * (end - start)
                 taken.append(Found(kind, start, end, text[start:end], sure))
     return sorted(taken, key=lambda found: found.start)

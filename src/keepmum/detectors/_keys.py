@@ -31,7 +31,9 @@ _PREFIXED = re.compile(
     r")(?![A-Za-z0-9_])"
 )
 _JWT = re.compile(r"(?<![\w.-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}(?![\w-])")
-_PEM = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\s:,-]*?-----END (?:[A-Z]+ )*PRIVATE KEY-----")
+_PEM = re.compile(
+    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s:,]|-(?!----))*-----END (?:[A-Z]+ )*PRIVATE KEY-----"
+)
 _SAID = re.compile(
     r"(?i:\b(?:api[ _-]?key|access[ _-]?key|secret|token|password|passwd|pwd|credential)s?\b"
     r"[^\n]{0,30}?(?:\bis\b|[:=]))\s*[\"']?([A-Za-z0-9+/=_-]{16,128})(?![A-Za-z0-9+/=_-])"
@@ -44,8 +46,9 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def keys(text: str) -> Iterator[Span]:
     """Keys of well-known issuers, JSON web tokens, private keys in PEM; what a text calls a key and looks random."""
     for match in _PREFIXED.finditer(text):
-        body = re.split(r"[_-]", match.group())[-1]
-        if entropy(body) >= (2.5 if len(body) < 24 else 3.0) and len(set(body)) > 5:
+        body = max(re.split(r"[_-]", match.group()), key=len)  # many alphabets hold the separators
+        random = entropy(body) >= (2.5 if len(body) < 24 else 3.0) and len(set(body)) > 5
+        if random and (match.group()[:3] != "sk-" or any(c.isdigit() for c in match.group())):  # style sheets, too
             yield match.start(), match.end(), not match.group().startswith("gh") or github_checksum_holds(match.group())
     for match in _JWT.finditer(text):
         if jwt_holds(match.group()):
@@ -70,7 +73,7 @@ def jwt_holds(token: str) -> bool:
     header = token.split(".")[0]
     try:
         told = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return False
     return isinstance(told, dict) and "alg" in told
 

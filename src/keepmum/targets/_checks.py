@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keepmum.targets._base import Floats
 from keepmum.targets.text import GREEDY, PLAIN, FillTarget, LogitTarget, Scored, TextTarget, TokenScoreTarget
 
 LADDER = ("none", "text", "token scores", "full logits", "weights")
@@ -297,14 +298,18 @@ def steps(target: LogitTarget, texts: Sequence[str], noise: float) -> Check:
     )
 
 
-def fills(target: FillTarget, texts: Sequence[str]) -> Check:
-    """The probabilities of all tokens at a mask sum to 1, stay the same, and depend on the text."""
+def filled(target: FillTarget, texts: Sequence[str]) -> tuple[Floats, Floats]:
+    """What a target says at a mask in the middle of each text, asked twice: ``(n, V)`` log-probabilities each."""
     asked: list[list[int | None]] = []
     for text in texts:
         ids: list[int | None] = [*target.encode(text)]
         ids[len(ids) // 2] = None
         asked.append(ids)
-    one, other = np.concatenate(target.fill(asked)), np.concatenate(target.fill(asked))
+    return np.concatenate(target.fill(asked)), np.concatenate(target.fill(asked))
+
+
+def fills(one: Floats, other: Floats) -> Check:
+    """The probabilities of all tokens at a mask sum to 1, stay the same, and depend on the text."""
     off = float(np.abs(np.exp(one).sum(axis=1) - 1).max())
     if not np.isfinite(one).all() or off > 0.01:
         return Check("fill", False, f"The probabilities at a mask are off 1 by up to {off:.3g}.", "fill-in")

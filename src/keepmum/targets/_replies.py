@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepmum.errors import DataError, KeepmumError, TargetError
 from keepmum.targets._cassette import Answer
+from keepmum.texts import repeats
 
 if TYPE_CHECKING:
     from keepmum.targets._client import Endpoint
@@ -71,7 +72,7 @@ def refusal(answer: Answer, path: str, body: Mapping[str, Any], endpoint: Endpoi
     """Why a request was not answered; the text is not repeated, since errors stand in reports."""
     said = str(answer.content["error"])
     too_long = answer.status in (400, 413, 422) and TOO_LONG.search(said)
-    if any(_repeats(said, text) for text in texts_of(body)):
+    if any(repeats(said, text) for text in texts_of(body)):
         said = "(the server's words repeat the text and are left out)"
     said = said[:200] + "…" * (len(said) > 200)
     if too_long:
@@ -122,13 +123,6 @@ def most(body: Mapping[str, Any], added: int) -> tuple[int, int]:
 def texts_of(body: Mapping[str, Any]) -> list[str]:
     """The texts that a request sends."""
     return [body["prompt"]] if "prompt" in body else [str(each["content"]) for each in body.get("messages", ())]
-
-
-def _repeats(said: str, text: str) -> bool:
-    """Whether two texts share a piece of 16 characters, or the whole text if it is shorter."""
-    text = " ".join(text.split())
-    size = min(16, len(text))
-    return bool(size) and any(said[i : i + size] in text for i in range(len(said) - size + 1))
 
 
 def _said(response: Any, secret: str) -> str:

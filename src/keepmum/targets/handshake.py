@@ -6,13 +6,17 @@ hides leaks completely), and to add noise. Each of these lets a model that recit
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from keepmum.errors import DataError, NotApplicableError, TargetError
 from keepmum.targets import _checks
-from keepmum.targets._base import Target
+from keepmum.targets._base import Floats, Target
 from keepmum.targets._checks import LADDER, Check
 from keepmum.targets.text import FillTarget, LogitTarget, Sampling, Scored, TextTarget, TokenScoreTarget
 
@@ -36,11 +40,13 @@ class Handshake:
       checks: All checks that were made, in order.
       noise: Standard deviation of the score of one text between two times of asking, in nats; 0 for a model that
         repeats itself, or that cannot be asked for scores.
+      voice: Fingerprint of what the target says the same twice of the probes; that of another model is another.
     """
 
     access: str
     checks: tuple[Check, ...]
     noise: float = 0.0
+    voice: str = ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -69,39 +75,61 @@ def handshake(
     if len(texts) < 2:
         raise DataError(f"expected at least two probes of four words or more, got {len(texts)}")
     if isinstance(target, FillTarget):
-        checks = [_tried("fill", "fill-in", lambda: _checks.fills(target, texts))]
-        return Handshake("none" if checks[0].passed is False else target.access, tuple(checks))
+        told: list[Floats] = []
+        check = _tried("fill", "fill-in", lambda: _checks.fills(*_kept(told, _checks.filled(target, texts))))
+        return Handshake("none" if check.passed is False else target.access, (check,), 0.0, _voice([], told))
     made: list[Check] = []
     wrote = _checks.written(target, texts, tokens, seed)
     made.append(_checks.answers(wrote))
     made.append(_checks.seeds(target, wrote))
-    noise = 0.0
+    words = [*wrote.greedy, *(text for some in wrote.sampled for text in some)] if made[1].passed else []
+    noise, scores = 0.0, list[Scored]()
     if isinstance(target, TokenScoreTarget) and made[0].passed is not False:
-        noise, more = _of_scores(target, texts, wrote)
+        noise, scores, more = _of_scores(target, texts, wrote)
         made += more
     if isinstance(target, LogitTarget) and made[0].passed is not False:
         made.append(_tried("distribution", "full logits", lambda: _checks.distribution(target, texts)))
         made.append(_tried("steps", "full logits", lambda: _checks.steps(target, texts, noise)))
-    return Handshake(_left(target.access, made), tuple(made), noise)
+    voice = _voice(words, [each.log_probs for each in scores] if not noise else [])
+    return Handshake(_left(target.access, made), tuple(made), noise, voice)
 
 
-def _of_scores(target: TokenScoreTarget, texts: list[str], wrote: _checks.Written) -> tuple[float, list[Check]]:
-    """Noise, and the checks that vouch for token scores."""
+def _kept(told: list[Floats], answers: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    told.append(answers[0])
+    return answers
+
+
+def _voice(words: Sequence[str], told: Sequence[Floats]) -> str:
+    """Words and numbers as a fingerprint; numbers to a thousandth, since machines add in different orders."""
+    seen = hashlib.sha256(json.dumps(list(words)).encode())
+    for numbers in told:
+        seen.update((np.round(numbers, 3) + 0.0).tobytes())
+    return seen.hexdigest()
+
+
+def _of_scores(
+    target: TokenScoreTarget, texts: list[str], wrote: _checks.Written
+) -> tuple[float, list[Scored], list[Check]]:
+    """Noise, the scores of the probes, and the checks that vouch for token scores."""
     guarded = "token scores"
     try:
         scores = target.score(texts), target.score(texts)
         after = _checks.nexts(target, texts, wrote.seed)
     except (TargetError, NotApplicableError, DataError) as err:
-        return 0.0, [Check("scores", False, f"No text was scored: {err}.", guarded)]
+        return 0.0, [], [Check("scores", False, f"No text was scored: {err}.", guarded)]
     noise, repeated = _checks.repeats(*scores)
     whole = scores[0]
-    return noise, [
-        repeated,
-        _tried("greedy", guarded, lambda: _checks.greedy(target, wrote, after, noise)),
-        _tried("chain rule", guarded, lambda: _checks.chain(target, texts, whole, noise)),
-        _tried("token boundary", guarded, lambda: _checks.boundary(target, texts, whole, noise)),
-        _tried("sums", guarded, lambda: _checks.sums(after, noise)),
-    ]
+    return (
+        noise,
+        whole,
+        [
+            repeated,
+            _tried("greedy", guarded, lambda: _checks.greedy(target, wrote, after, noise)),
+            _tried("chain rule", guarded, lambda: _checks.chain(target, texts, whole, noise)),
+            _tried("token boundary", guarded, lambda: _checks.boundary(target, texts, whole, noise)),
+            _tried("sums", guarded, lambda: _checks.sums(after, noise)),
+        ],
+    )
 
 
 def _tried(name: str, guards: str, check: Callable[[], Check]) -> Check:

@@ -21,7 +21,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from keepmum.errors import ConfigError, TargetError
+from keepmum.errors import BudgetError, ConfigError, TargetError
 from keepmum.targets._base import Floats, Target
 
 
@@ -83,7 +83,27 @@ class Scored:
         return float(self.log_probs.sum())
 
 
-class TextTarget(Target):
+class _Counted:
+    """Counts what it is asked, and refuses what nobody allows to be spent."""
+
+    queries: int
+    _most: int | None = None
+
+    def _spend(self, queries: int) -> None:
+        if self._most is not None and self.queries + queries > self._most:
+            raise BudgetError(
+                f"needs {queries:,} more queries, {max(0, self._most - self.queries):,} may be spent: raise max_queries"
+            )
+        self.queries += queries
+
+
+def allow(target: Target, more: int | None) -> None:
+    """Let a language model be asked so many more queries; None for any number. Then it raises `BudgetError`."""
+    if isinstance(target, _Counted):
+        target._most = None if more is None else target.queries + more
+
+
+class TextTarget(_Counted, Target):
     """Goes on with a text, and tells nothing else."""
 
     access: ClassVar[str] = "text"
@@ -101,7 +121,7 @@ class TextTarget(Target):
         """
         if not len(prompts) or samples < 1:
             return [[] for _ in prompts]
-        self.queries += len(prompts) * samples
+        self._spend(len(prompts) * samples)
         made = self._generate(list(prompts), tokens, samples, sampling, seed)
         if len(made) != len(prompts) or any(len(each) != samples for each in made):
             raise TargetError(f"expected {samples} continuations of each of {len(prompts)} prompts, got other numbers")
@@ -146,7 +166,7 @@ class TokenScoreTarget(TextTarget):
             raise TargetError(f"expected one prefix a text, got {len(before)} prefixes and {len(texts)} texts")
         if not len(texts):
             return []
-        self.queries += len(texts)
+        self._spend(len(texts))
         answer = self._score(list(texts), before)
         if len(answer) != len(texts):
             raise TargetError(f"expected scores of {len(texts)} texts, got {len(answer)}")
@@ -186,7 +206,7 @@ class LogitTarget(TokenScoreTarget):
         """
         if not len(continuations):
             return np.empty((0, self.size))
-        self.queries += len(continuations)
+        self._spend(len(continuations))
         answer = np.asarray(self._next_log_probs(list(prefix), [list(c) for c in continuations]), dtype=np.float64)
         if answer.shape != (len(continuations), self.size):
             raise TargetError(f"expected log-probabilities ({len(continuations)}, {self.size}), got {answer.shape}")
@@ -203,15 +223,18 @@ class GradientTextTarget(LogitTarget):
 
     @final
     def gradient_norms(self, texts: Sequence[str]) -> Floats:
-        """Euclidean norm of the gradient of each text's mean loss with respect to the parameters, ``(n,)``."""
-        self.queries += len(texts)
+        """Euclidean norm of the gradient of each text's mean loss with respect to the parameters, ``(n,)``.
+
+        NaN for a text of which no token is scored: a single one that nothing stands before.
+        """
+        self._spend(len(texts))
         return np.asarray(self._gradient_norms(list(texts)), dtype=np.float64) if len(texts) else np.empty(0)
 
     @abstractmethod
     def _gradient_norms(self, texts: list[str]) -> Floats: ...
 
 
-class FillTarget(Target):
+class FillTarget(_Counted, Target):
     """A masked model: tells what stands in the place of each mask of a text.
 
     Attributes:
@@ -239,7 +262,7 @@ class FillTarget(Target):
         """Log-probabilities at each mask of texts given as tokens, None for a mask: ``(masks, V)`` in nats each."""
         if not len(texts):
             return []
-        self.queries += len(texts)
+        self._spend(len(texts))
         answer = [np.asarray(each, dtype=np.float64) for each in self._fill([list(text) for text in texts])]
         wanted = [(sum(token is None for token in text), self.size) for text in texts]
         if [each.shape for each in answer] != wanted:

@@ -13,6 +13,7 @@ from keepmum.errors import KeepmumError, TargetError
 from keepmum.targets._base import Target
 from keepmum.targets.text import FillTarget, Sampling, TextTarget
 from keepmum.targets.torch import is_module
+from keepmum.texts import repeats
 
 ASKED = ("tokens", "sampling", "seed")
 
@@ -50,6 +51,8 @@ class TextFunction(TextTarget):
             raise
         except Exception as err:
             first = (str(err).strip().splitlines() or ["no reason given"])[0][:300]
+            if any(repeats(" ".join(first.split()), prompt) for prompt in prompts):  # errors stand in reports
+                first = "its words repeat a text and are left out"
             raise TargetError(f"the function could not go on with texts ({type(err).__name__}: {first})") from err
         if len(answer) != len(asked) or not all(isinstance(text, str) for text in answer):
             raise TargetError(f"expected {len(asked)} texts from the function, got {len(answer)} or something else")

@@ -165,6 +165,9 @@ class TorchLM(GradientTextTarget):
                     value.requires_grad_(True)
                 for text in texts:
                     ids = [*self._before, *self.encode(text)]
+                    if len(ids) < 2:
+                        norms.append(np.nan)
+                        continue
                     self._reader.check(len(ids) - 1)
                     read = torch.tensor([ids], device=self._reader.device)
                     answer = self._reader.ask(read[:, :-1])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keepmum.attacks._base import Attack, Context, Ledger
-from keepmum.attacks.extraction._shared import answers_of
+from keepmum.attacks.extraction._shared import answers_of, fitting
 from keepmum.data import Records, Split
 from keepmum.findings import Finding
 from keepmum.stats.exposure import Ranks
@@ -102,8 +102,12 @@ class ExtractionAttack(Attack[T]):
         before = target.queries + notes.reused
         records, is_planted = data.mixed(ctx.seed)
         secrets = secrets_of(records)
-        asked = [Secret(s.prefix, s.secret, s.suffix, s.kind, 0, s.group) for s in secrets]
+        asked = [fitting(target, Secret(s.prefix, s.secret, s.suffix, s.kind, 0, s.group)) for s in secrets]
         seen = self.extract(target, asked, ctx)
+        cut = sum(a.text != s.text for a, s in zip(asked, secrets, strict=True))
+        if cut:
+            remark = f"Of what stands around {cut:,} secrets only as much was given as the model can read."
+            ctx.remarks[self.name] = " ".join(filter(None, (ctx.remarks.get(self.name, ""), remark)))
         if records.ids is not None:
             scores = np.asarray(seen.scores, dtype=np.float64)
             ctx.ledger[self.name] = Ledger(records.ids, is_planted, scores, seen.extracted)

@@ -89,8 +89,8 @@ def _of_kind(kind: str, secrets: Sequence[Secret], known: Secrets | None) -> Oth
                     "not spelled as keepmum's canaries of that name: give their alphabets"
                 )
             raise DataError(
-                f"a secret of the kind {kind!r} after {secret.prefix[-30:]!r} is not spelled in the alphabets that are "
-                "given for its kind: give one string of characters for each of its places, the white space before it "
-                "among them"
+                f"a secret of the kind {kind!r} is not spelled in the alphabets that are given for its kind: "
+                f"expected {len(alphabets)} characters as these say; give one string of characters for each place, the "
+                "white space before it among them"
             )
     return Others(kind, lambda rng: from_alphabets(alphabets, rng), alphabets, taken)

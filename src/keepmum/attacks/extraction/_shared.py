@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,33 @@ def _tokens(target: TextTarget, secret: Secret) -> int:
 
 
 _STEPS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+SPARE = 16
+"""Tokens of the context that are left free: for a beginning token, and for candidates longer than the secret."""
+
+
+def fitting(target: Target, secret: Secret) -> Secret:
+    """A secret with as much around it as the model can read: the end of what stands before, the beginning of the rest.
+
+    A secret that is itself too long stays as it is, and is refused by the model.
+    """
+    if not isinstance(target, LogitTarget) or target.context is None:
+        return secret
+    before, after = target.encode(secret.prefix), target.encode(secret.suffix)
+    need = max(_tokens(target, secret), len(target.encode(secret.secret)))
+    room = target.context - SPARE - need
+    if len(before) + len(after) <= room or room < 1:
+        return secret
+    most = max(room - len(after), room - room // 4)
+    prefix = next(
+        (t for n in range(min(most, len(before)), 0, -1) if secret.prefix.endswith(t := target.decode(before[-n:]))), ""
+    )
+    left = room - len(target.encode(prefix))
+    suffix = next(
+        (t for n in range(min(left, len(after)), 0, -1) if secret.suffix.startswith(t := target.decode(after[:n]))), ""
+    )
+    return replace(secret, prefix=prefix, suffix=suffix)
 
 
 def favor(

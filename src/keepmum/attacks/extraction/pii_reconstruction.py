@@ -17,6 +17,9 @@ from keepmum.errors import ConfigError
 from keepmum.targets.text import PLAIN, Sampling, TokenScoreTarget
 from keepmum.texts import Secret
 
+ALONE = 1e3
+"""Lead, in nats, of a secret that is the only candidate; so far behind is one where the model says no candidate."""
+
 
 @dataclass(frozen=True)
 class PIIReconstruction(ExtractionAttack[TokenScoreTarget]):
@@ -63,7 +66,8 @@ class PIIReconstruction(ExtractionAttack[TokenScoreTarget]):
         for i, (secret, texts, v) in enumerate(zip(secrets, options, each, strict=True)):
             same = np.array([text.strip() == secret.secret.strip() for text in texts], dtype=bool)
             others = v[~same]
-            lead[i] = truth[i] - (others.max() if len(others) else v.max(initial=-1e3))
+            alone = ALONE if same.any() else -ALONE  # nothing else was said, or nothing at all
+            lead[i] = truth[i] - others.max() if len(others) else truth[i] + alone
             out[i] = bool(len(texts)) and bool(same[int(v.argmax())])
             evidence.append(texts[int(v.argmax())] if len(texts) else "")
         greedy = [texts[0] for texts in continuations(target, secrets, ctx)]

@@ -10,8 +10,8 @@ import numpy as np
 
 from keepmum.attacks._base import Attack, Context
 from keepmum.attacks.extraction._documents import DocumentExtraction
-from keepmum.errors import ConfigError
-from keepmum.targets.text import PLAIN, Sampling, TextTarget
+from keepmum.errors import ConfigError, DataError, NotApplicableError
+from keepmum.targets.text import PLAIN, LogitTarget, Sampling, TextTarget
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Untargeted(DocumentExtraction):
     Attributes:
       prompted: Begin with the first words of documents of both sides, instead of with nothing.
       texts: Texts that are drawn.
-      tokens: Most tokens of each.
+      tokens: Most tokens of each; fewer where the model can read no more.
       words: First words that are given.
       sampling: How the model draws its tokens.
 
@@ -66,10 +66,26 @@ class Untargeted(DocumentExtraction):
         return self.texts
 
     def draw(self, target: TextTarget, texts: Sequence[str], ctx: Context) -> list[str]:
-        """Let the model talk; of texts that were begun only the continuation counts."""
+        """Let the model talk; of texts that were begun only the continuation counts.
+
+        Raises:
+          NotApplicableError: The model cannot begin from nothing.
+        """
         if not self.prompted:
-            return target.generate([""], self.tokens, samples=self.texts, sampling=self.sampling, seed=ctx.seed)[0]
+            tokens = self._room(target, [""])
+            try:
+                return target.generate([""], tokens, samples=self.texts, sampling=self.sampling, seed=ctx.seed)[0]
+            except DataError as err:
+                raise NotApplicableError(
+                    f"needs a model that begins from nothing ({err}): play extraction/untargeted:prefixes"
+                ) from err
         chosen = np.resize(ctx.rng.permutation(len(texts)), self.texts).tolist()
         prompts = [" ".join(texts[i].split()[: self.words]) for i in chosen]
-        made = target.generate(prompts, self.tokens, sampling=self.sampling, seed=ctx.seed)
+        made = target.generate(prompts, self._room(target, prompts), sampling=self.sampling, seed=ctx.seed)
         return [each[0] for each in made]
+
+    def _room(self, target: TextTarget, prompts: Sequence[str]) -> int:
+        """Tokens of each text: no more than the model can read after the longest prompt."""
+        if not isinstance(target, LogitTarget) or target.context is None:
+            return self.tokens
+        return max(1, min(self.tokens, target.context - max(len(target.encode(prompt)) for prompt in prompts)))

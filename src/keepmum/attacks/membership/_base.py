@@ -31,6 +31,7 @@ class MembershipAttack(Attack[T]):
     """
 
     uses_population: ClassVar[bool] = False
+    _parts: ClassVar[int] = 2  # of the non-members, where there is no population and one stands in for it
 
     @abstractmethod
     def score(self, target: T, records: Records, ctx: Context) -> Scores:
@@ -96,17 +97,21 @@ class MembershipAttack(Attack[T]):
         return self.uses_population
 
     def _crossed(self, target: T, records: Records, is_member: NDArray[np.bool_], ctx: Context) -> Scores:
-        """Where the attacker has no data of their own: half of the non-members stand in for it, both ways round.
+        """Where the attacker has no data of their own: some non-members stand in for it, each part for the next.
 
-        No record is compared with itself, so a member and a non-member fare alike unless the model tells.
+        No record is compared with itself, so a member and a non-member fare alike unless the model tells. Two halves
+        stand in for each other. That is no test of an attack that *learns* from them which way members differ: what
+        chance makes of one half then counts twice, as of those asked about and as of those learned from. Three parts
+        in a ring are never both to each other.
         """
-        fold = np.empty(len(records), dtype=bool)
+        part = np.empty(len(records), dtype=np.intp)
         for side in (is_member, ~is_member):
-            fold[side] = np.random.default_rng([ctx.seed, 0x666F6C64]).permutation(int(side.sum())) % 2 == 0
+            order = np.random.default_rng([ctx.seed, 0x666F6C64]).permutation(int(side.sum()))
+            part[side] = order % self._parts
         scores = np.empty(len(records))
-        for half in (True, False):
-            reference = records.take((fold != half) & ~is_member)
-            chosen = fold == half
+        for number in range(self._parts):
+            reference = records.take((part == (number + 1) % self._parts) & ~is_member)
+            chosen = part == number
             if not len(reference) or not chosen.any():
                 scores[chosen] = 0.0
                 continue

@@ -25,8 +25,8 @@ class NgramCoverage(TextMembershipAttack[TextTarget], QueryAttack[TextTarget]):
     The model is given the first half of a document and goes on with it several times. A document whose second half
     shares long pieces with what the model writes is called a member. No probabilities are needed.
 
-    Of a first half too long for the context its end is given. The best continuation counts; continuations that are
-    equally good are told apart by the mean over all of them.
+    Of a first half too long for the context its end is given; a document without white space has none, and is passed
+    over. The best continuation counts; continuations that are equally good are told apart by the mean over all of them.
 
     Attributes:
       samples: Continuations of each document.
@@ -65,7 +65,7 @@ class NgramCoverage(TextMembershipAttack[TextTarget], QueryAttack[TextTarget]):
         """Share of the second half's words that stand in a piece shared with the best continuation, 0 … 1."""
         tokens, room = self._room(target)
         halves = [halved(text) for text in texts]
-        asked = [place for place, (_, rest) in enumerate(halves) if len(words(rest)) >= self.length]
+        asked = [place for place, (first, rest) in enumerate(halves) if first and len(words(rest)) >= self.length]
         seed = int(ctx.rng.integers(2**31))
         prompts = [ending(target, halves[place][0], room) for place in asked]
         made = target.generate(prompts, tokens, samples=self.samples, seed=seed)

@@ -12,7 +12,7 @@ from keepmum.attacks.membership._base import Scores
 from keepmum.attacks.membership.text._base import TINY, TextMembershipAttack, each, texts_of
 from keepmum.attacks.membership.text._windows import SPARE, context_of, pieces, read
 from keepmum.errors import ConfigError, NotApplicableError
-from keepmum.targets.text import LogitTarget, TokenScoreTarget
+from keepmum.targets.text import LogitTarget, Scored, TokenScoreTarget
 
 BETWEEN = "\n"
 """What stands between the documents of the prefix, and before the one that is asked about."""
@@ -65,9 +65,10 @@ class Recall(TextMembershipAttack[TokenScoreTarget]):
         prefix = self._prefix(target, [text for text in texts_of(ctx.population) if text.strip()], ctx)
         asked = [pieces(target, text)[0][1] if len(pieces(target, text)) > 1 else text for text in texts]
         asked = [self._fitting(target, prefix, text) for text in asked]
-        alone = each(read(target, asked), lambda scored: -scored.total)
-        after = each(read(target, asked, [prefix] * len(asked)), lambda scored: -scored.total)
-        return np.maximum(after, TINY) / np.maximum(alone, TINY)
+        one, other = read(target, asked), read(target, asked, [prefix] * len(asked))
+        alone = each(one, lambda scored: -scored.total)
+        after = np.array([-of_same_tokens(b, a) for a, b in zip(one, other, strict=True)])
+        return np.asarray(np.maximum(after, TINY) / np.maximum(alone, TINY))
 
     def _prefix(self, target: TokenScoreTarget, others: list[str], ctx: Context) -> str:
         if not others:
@@ -91,3 +92,10 @@ class Recall(TextMembershipAttack[TokenScoreTarget]):
         while len(text) > 1 and len(target.encode(text)) > room:
             text = text[: len(text) // 2]
         return text
+
+
+def of_same_tokens(after: Scored, alone: Scored) -> float:
+    """Log-probability of a text after other text, without a first token that is not scored where it stands alone."""
+    count = len(alone.tokens)
+    same = after.tokens[len(after.tokens) - count :] == alone.tokens
+    return float(after.log_probs[len(after.tokens) - count :].sum()) if same else after.total

@@ -45,8 +45,8 @@ class TextCombination(TextMembershipAttack[TokenScoreTarget]):
     against negative examples ranks as one that was told the truth, where members are a random draw.
 
     Whoever is scored was not learned from. Scores are ranks among everybody, and those that the model or the missing
-    reference do not allow are left out. Where no population is given, one half of the non-members serves for the
-    other.
+    reference do not allow are left out. Where no population is given, the non-members are cut into three parts, each
+    of which serves for the next.
 
     References:
       Elkan, Noto. Learning Classifiers from Only Positive and Unlabeled Data. KDD 2008, doi:10.1145/1401890.1401920,
@@ -57,6 +57,7 @@ class TextCombination(TextMembershipAttack[TokenScoreTarget]):
     needs: ClassVar[type[TokenScoreTarget]] = TokenScoreTarget
     references: ClassVar[tuple[str, ...]] = ("doi:10.1145/1401890.1401920",)
     uses_population: ClassVar[bool] = True
+    _parts: ClassVar[int] = 3
 
     @property
     def per_record(self) -> int:

@@ -40,5 +40,5 @@ class TextGradientNorm(TextMembershipAttack[GradientTextTarget]):
         """Negative Euclidean norm of the gradient of the mean loss with respect to all weights."""
         windows = [[text for _, text in pieces(target, text)] if text else [] for text in texts]
         norms = iter(target.gradient_norms([text for own in windows for text in own]).tolist())
-        means = [float(np.mean([next(norms) for _ in own])) if own else np.nan for own in windows]
-        return -np.array(means, dtype=np.float64)
+        told = [[norm for norm in [next(norms) for _ in own] if np.isfinite(norm)] for own in windows]
+        return -np.array([np.mean(own) if own else np.nan for own in told], dtype=np.float64)

@@ -22,6 +22,8 @@ class TextZlib(TextMembershipAttack[TokenScoreTarget]):
     A text that repeats itself is easy for any model, and for a compressor as well. A document that the model finds
     easy and zlib does not is called a member.
 
+    The loss of the whole text is divided, not that of a token as in the paper: else long texts score highest.
+
     References:
       Carlini et al. Extracting Training Data from Large Language Models. USENIX Security 2021, arXiv:2012.07805,
       section 5.
