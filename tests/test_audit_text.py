@@ -16,7 +16,7 @@ from keepmum import audit_text
 from keepmum.attacks.extraction import ExtractionAttack, Greedy
 from keepmum.attacks.extraction._base import Seen
 from keepmum.attacks.membership import TextLoss, TextReference
-from keepmum.errors import ConfigError, DataError
+from keepmum.errors import BudgetError, ConfigError, DataError
 from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
 from keepmum.targets.text import Scored, TextTarget
 from keepmum.texts import Secrets
@@ -186,3 +186,20 @@ def test_the_base_of_an_adapter_is_the_reference_unless_another_is_named():
     named = audit_text(target, members, others, reference=target.base, attacks=attacks)["membership/text-reference"]
     assert known.outcome is Outcome.LEAK
     assert known.metrics == named.metrics
+
+
+def test_no_more_is_asked_than_was_allowed(model, secrets, tmp_path):
+    asked = ["extraction/greedy", "extraction/sampled"]
+    whole = audit_text(model, secrets=secrets, attacks=["extraction/greedy"])
+    before = model.queries
+    allowed = whole.target["queries"] + 5
+    report = audit_text(model, secrets=secrets, attacks=asked, max_queries=allowed, out=tmp_path)
+    assert model.queries - before == report.target["queries"] <= allowed
+    assert report["extraction/greedy"].outcome is Outcome.LEAK
+    assert report["extraction/sampled"].outcome is Outcome.SKIPPED
+    assert "5 of max_queries are left" in report["extraction/sampled"].reason
+    again = audit_text(model, secrets=secrets, attacks=asked, max_queries=allowed, out=tmp_path)
+    assert again["extraction/sampled"].outcome is Outcome.SKIPPED, "what was asked before counts"
+    with pytest.raises(BudgetError, match="max_queries"):
+        audit_text(model, secrets=secrets, attacks=asked, max_queries=3)
+    assert audit_text(model, secrets=secrets, attacks=asked)["extraction/sampled"].outcome is Outcome.LEAK

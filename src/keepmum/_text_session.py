@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,7 @@ from keepmum.attacks._base import Ledger
 from keepmum.attacks.extraction._measure import FEWEST as FEWEST_SECRETS
 from keepmum.attacks.membership._measure import FEWEST as FEWEST_DOCUMENTS
 from keepmum.data import Split
-from keepmum.errors import KeepmumError, MissingExtraError, NotApplicableError
+from keepmum.errors import BudgetError, KeepmumError, MissingExtraError, NotApplicableError
 from keepmum.findings import Check, Finding, Outcome
 from keepmum.overlap import Overlap
 from keepmum.report import Report
@@ -29,7 +30,7 @@ from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets._remembered_text import remembered_text
-from keepmum.targets.text import TextTarget
+from keepmum.targets.text import FillTarget, TextTarget, at_most
 from keepmum.texts import Secrets, are_documents, documents, secrets_of
 
 Progress = Callable[[int, int, str], None]
@@ -193,6 +194,12 @@ class TextSession:
         later = len(names) - names.index(attack.name)
         return max(0, self.settings.max_queries - self._asked) // later
 
+    def _limited(self) -> AbstractContextManager[None]:
+        """Let the model be asked no more than is left, what an earlier run asked included."""
+        origin, most = self.origin or self.target, self.settings.max_queries
+        assert isinstance(origin, (TextTarget, FillTarget))
+        return at_most(origin, None if most is None else max(0, most - self._asked))
+
     def _play(self, part: Part, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         limit = self.settings.seconds
         if limit is not None and elapsed > limit:
@@ -201,9 +208,12 @@ class TextSession:
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
         try:
-            return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
+            with self._limited():
+                return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
+        except BudgetError as err:
+            return _unplayed(attack, Outcome.SKIPPED, str(err))
         except KeepmumError as err:
             return _unplayed(attack, Outcome.ERROR, str(err))
         except Exception as err:  # whatever one attack does, the others are still reported
