@@ -107,13 +107,17 @@ class TextSession:
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of all that decides the findings; the model itself is known by what it said at the door."""
+        """Fingerprint of all that decides the findings; the model itself is known by what it said at the door.
+
+        How much may be asked is no part of it: who raises it goes on where it ended.
+        """
         seen = hashlib.sha256()
         people = [digest(side) for part in self.parts for side in (part.split.members, part.split.nonmembers)]
         names = [repr(attack) for part in self.parts for attack in part.attacks]
         said = [check.explanation for check in self.handshake.values()]
         model = [self.source.get("fingerprint", ""), said]
-        for block in (_version.__version__, self.settings, names, people, model):
+        settings = replace(self.settings, max_queries=None)
+        for block in (_version.__version__, settings, names, people, model):
             seen.update(json.dumps(block, sort_keys=True, default=str).encode())
         return seen.hexdigest()
 

@@ -34,14 +34,15 @@ def audit_texts(settings: Settings, terminal: Terminal) -> int:
       UsageError: Something is missing, or cannot be used.
     """
     from keepmum.cli._inputs import cores
-    from keepmum.cli.audit import interrupted, run_folder, tell
+    from keepmum.cli._runs import is_whole
+    from keepmum.cli.audit import interrupted, tell
 
     _refuse_others(settings)
     with terminal.progress() as ticker:
         ticker(0, 0, READING)
         asked = _asked_about(settings)
         source = _source(settings)
-    out = settings.audit.out or run_folder(source["request"], terminal)
+    out = settings.audit.out or _folder(settings, source["request"], terminal)
     terminal.detail(f"run folder {out}")
     with cores(settings.audit):
         try:
@@ -52,7 +53,22 @@ def audit_texts(settings: Settings, terminal: Terminal) -> int:
         worklist = out / "restricted" / f"worklist-{name}.csv"
         if worklist.is_file():
             terminal.show(f"Worklist of {name}, masked: {worklist}", whole=True)
-    return tell(report, out, terminal)
+    code = tell(report, out, terminal)
+    if settings.text.url is not None and not is_whole(report):
+        terminal.say("Answers are missing. The same command asks for those alone, also with a limit that was raised.")
+    return code
+
+
+def _folder(settings: Settings, request: str, terminal: Terminal) -> Path:
+    """A run of the same request that is not whole, or a new one."""
+    from keepmum.cli._runs import unanswered
+    from keepmum.cli.audit import run_folder
+
+    begun = unanswered(request) if settings.text.url is not None else None
+    if begun is None:
+        return run_folder(request, terminal)
+    terminal.say(f"Continuing {begun}, where answers are missing; --out FOLDER begins anew.")
+    return begun
 
 
 def _measure(settings: Settings, asked: dict[str, Any], source: dict[str, Any], out: Path, terminal: Terminal) -> Any:
@@ -61,7 +77,7 @@ def _measure(settings: Settings, asked: dict[str, Any], source: dict[str, Any], 
     audit = settings.audit
     with terminal.progress() as ticker:
         return audit_text(
-            _model(settings, out),
+            _model(settings, source["request"], out),
             reference=settings.text.reference,
             attacks=list(audit.attacks) or None,
             seed=audit.seed,
@@ -92,19 +108,29 @@ def _refuse_others(settings: Settings) -> None:
         raise ConfigError(f"--{odd[0].removesuffix('s')} is about records with columns; language models read documents")
 
 
-def _model(settings: Settings, out: Path) -> Any:
-    """What is asked: a folder, or a served model whose answers are kept in the run folder."""
+def _model(settings: Settings, request: str, out: Path) -> Any:
+    """What is asked: a folder, or a served model whose answers are kept in the run folder.
+
+    Raises:
+      ConfigError: The folder of the run holds something else; nothing was asked then.
+    """
     text = settings.text
     if text.url is None:
         return settings.target.model
+    from keepmum._whole import write_whole
+    from keepmum.cli._runs import ANSWERS, REQUEST
+    from keepmum.runs import check_free, read_manifest
     from keepmum.targets.openai import Quota, from_url
 
+    if read_manifest(out) is None:
+        check_free(out)
     read, written = text.price or (0.0, 0.0)
     quota = Quota(text.per_minute, settings.audit.max_queries, text.max_cost, (read, written))
     closed = out / "restricted"
     closed.mkdir(parents=True, exist_ok=True)
     closed.chmod(0o700)
-    return from_url(text.url, str(text.served), key_env=text.key_env, quota=quota, cassette=closed / "answers.jsonl")
+    write_whole(closed / REQUEST, request)
+    return from_url(text.url, str(text.served), key_env=text.key_env, quota=quota, cassette=closed / ANSWERS)
 
 
 def _asked_about(settings: Settings) -> dict[str, Any]:
@@ -137,7 +163,7 @@ def _secrets(path: Path) -> Secrets:
 
 
 def _source(settings: Settings) -> dict[str, Any]:
-    """Where things came from, with the fingerprint of all that was asked for."""
+    """Where things came from, with the fingerprint of all that was asked for; limits are no part of it."""
     import keepmum
     from keepmum.cli._inputs import _sha256
 
@@ -146,8 +172,8 @@ def _source(settings: Settings) -> dict[str, Any]:
     files = {name: path for name, path in {**named, "secrets": text.secrets}.items() if path is not None}
     model = f"{text.served} at {text.url}" if text.url else str(settings.target.model)
     asked = {
-        "audit": settings.audit.model_dump(mode="json", exclude={"out", "jobs", "include_restricted"}),
-        "text": settings.text.model_dump(mode="json", exclude={"key_env", "reveal", "per_minute"}),
+        "audit": settings.audit.model_dump(mode="json", exclude={"out", "jobs", "include_restricted", "max_queries"}),
+        "text": settings.text.model_dump(mode="json", exclude={"key_env", "reveal", "per_minute", "max_cost", "price"}),
         "model": model,
         "weights": _weights(settings.target.model),
         "keepmum": keepmum.__version__,
