@@ -96,3 +96,42 @@ def test_nothing_is_asked_for_a_folder_that_holds_something_else(audit, server: 
     assert "mine is not empty and holds no audit" in err
     assert not server.asked
     assert not (tmp_path / "mine" / "restricted").exists()
+
+
+@pytest.mark.parametrize("key", [KEY, "0123456789abcdef", "abcdef0123456789"])
+def test_a_key_in_the_place_of_its_name_is_written_nowhere(audit, server: Server, tmp_path: Path, key: str) -> None:
+    code, out, err = audit("--key-env", key)
+    assert code == 2
+    assert "environment variable" in err
+    assert key not in out + err
+    assert not server.asked
+    assert not (tmp_path / ".keepmum").exists()
+
+
+def test_the_key_stands_in_no_file(audit, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_KEY", KEY)
+    server.key = KEY
+    code, out, err = audit(GREEDY, "--key-env", "BOT_KEY")
+    assert code == 0, err
+    assert set(server.keys) == {f"Bearer {KEY}"}
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(files) > 5
+    assert not any(KEY.encode() in file.read_bytes() for file in files)
+    assert KEY not in out + err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--price", "1"), "--price: expected two numbers, READ,WRITTEN"),
+        (("--price", "1,2,3"), "--price: expected two numbers"),
+        (("--max-cost", "1"), "expected the price of 1,000 tokens"),
+        (("--per-minute", "0"), "--per-minute"),
+    ],
+)
+def test_one_clear_line(audit, server: Server, more: tuple[str, ...], message: str) -> None:
+    code, out, err = audit(*more)
+    assert (code, out) == (2, ""), err
+    assert message in err
+    assert "internal error" not in err
+    assert not server.asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,13 @@ def _refuse_others(settings: Settings) -> None:
         raise ConfigError("expected the MODEL folder of a language model, or --url and --served-model of a served one")
     if (text.url is None) != (text.served is None):
         raise ConfigError("--url and --served-model go together: the address, and the name of the model there")
+    if len(text.price) not in (0, 2):
+        raise ConfigError(f"--price: expected two numbers, READ,WRITTEN, as in 0.5,1.5, got {len(text.price)}")
+    if text.key_env not in ("", type(text)().key_env) and text.key_env not in os.environ:
+        raise ConfigError(
+            "--key-env: expected the name of an environment variable that is set, got another one (not repeated here, "
+            "since it could be the key)"
+        )
     if settings.target.behind is not None:
         raise ConfigError("--behind: output defenses change probabilities of classes; this is a language model")
     odd = [name for name in ONLY_TABLES if getattr(settings.data, name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import threading
 import weakref
 from collections import Counter
@@ -20,6 +21,7 @@ from keepmum.targets import _replies
 from keepmum.targets._cassette import Answer, Cassette, key_of
 from keepmum.targets._limits import Clock, Meter, Quota, WallClock
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 AGAIN = (429, 502, 503, 504)
 """Statuses after which the same request is sent again."""
 ADDED = 64
@@ -63,6 +65,11 @@ class Endpoint:
         if parts.scheme == "http" and not self.local and not self.allow_http:
             raise ConfigError(
                 f"expected https, since http would send texts and key to {host} in clear: use https, or allow_http"
+            )
+        if self.key_env and not VARIABLE.fullmatch(self.key_env):
+            raise ConfigError(
+                "expected the name of an environment variable that holds the key, as in OPENAI_API_KEY, got something "
+                "else (not repeated here, since it could be the key)"
             )
         if not self.model:
             raise ConfigError(f"expected the name of a model at {self.url}, got none: give model")
