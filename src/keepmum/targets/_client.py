@@ -24,6 +24,8 @@ from keepmum.targets._limits import Clock, Meter, Quota, WallClock
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 AGAIN = (429, 502, 503, 504)
 """Statuses after which the same request is sent again."""
+FAILED, TRIES = 500, 2
+"""The status of a server that failed, and how often the request is sent again then: it may fail on it every time."""
 ADDED = 64
 """Tokens that a server may put around a prompt (marks, a chat's frame), beyond one token a byte."""
 
@@ -181,7 +183,7 @@ class Client:
         most = _replies.most(body, ADDED)
         bound, used = self.meter.reserve(most), None
         try:
-            answer = _replies.read(self._send(path, body), path, self.endpoint, self._secret())
+            answer = _replies.read(self._send(path, body, refusable), path, self.endpoint, self._secret())
             if answer.status == 200:
                 # what a server does not tell is taken to be as much as it can be
                 answer = answer if answer.read else replace(answer, read=most[0], written=most[1])
@@ -194,7 +196,7 @@ class Client:
         finally:
             self.meter.settle(bound, used)
 
-    def _send(self, path: str, body: Mapping[str, Any]) -> Any:
+    def _send(self, path: str, body: Mapping[str, Any], refusable: bool) -> Any:
         import httpx
 
         failures = 0
@@ -209,7 +211,7 @@ class Client:
                 wait = self.meter.backoff(failures)
             else:
                 self._reached = True
-                if response.status_code not in AGAIN or failures >= self.quota.retries:
+                if failures >= self._tries(response.status_code, refusable):
                     return response
                 wait = max(_replies.retry_after(response.headers), self.meter.backoff(failures))
                 if wait > self.quota.patience:
@@ -219,6 +221,12 @@ class Client:
                     )
             failures += 1
             self.meter.hold(wait)
+
+    def _tries(self, status: int, refusable: bool) -> int:
+        """How often a request is sent again at most; to one that may be refused a failure is an answer."""
+        if status == FAILED and not refusable:
+            return min(TRIES, self.quota.retries)
+        return self.quota.retries if status in AGAIN else 0
 
     def _http(self) -> Any:
         with self._lock:
