@@ -203,3 +203,22 @@ def test_no_more_is_asked_than_was_allowed(model, secrets, tmp_path):
     with pytest.raises(BudgetError, match="max_queries"):
         audit_text(model, secrets=secrets, attacks=asked, max_queries=3)
     assert audit_text(model, secrets=secrets, attacks=asked)["extraction/sampled"].outcome is Outcome.LEAK
+
+
+def test_texts_that_break_off_within_a_character_are_one_line(model):
+    members, others = sides()
+    with pytest.raises(DataError, match="a lone surrogate"):
+        audit_text(model, [members[0], "\ud83d and more", *members[2:]], others)
+
+
+def test_a_masked_model_is_not_asked_about_documents_and_says_so():
+    members, others = sides()
+    with pytest.raises(ConfigError, match="no attack on documents fits such a model: masked models are asked about se"):
+        audit_text(text_zoo.fills_ignorant(), members, others)
+
+
+def test_coverage_does_not_tell_to_name_columns_of_documents(model, secrets):
+    report = audit_text(model, secrets=secrets, attacks=["extraction/greedy"])
+    assert "columns" in report.coverage["attribute"].reason
+    assert "documents" in report.coverage["membership"].reason
+    assert "--hidden" not in report.to_json() + report.to_html()

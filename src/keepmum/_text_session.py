@@ -255,7 +255,7 @@ class TextSession:
             verdict=_words.verdict(findings, named),
             findings=tuple(findings),
             instrument=named,
-            coverage=_words.coverage(findings),
+            coverage=_words.coverage(findings, self._unplayed()),
             target={
                 "kind": type(self.origin or self.target).__name__,
                 "access": self.target.access,
@@ -269,6 +269,12 @@ class TextSession:
             reproducibility=self._reproducibility(),
             keepmum_version=_version.__version__,
         )
+
+    def _unplayed(self) -> dict[str, str]:
+        """Why a family was not played, where it is not that nobody asked for it."""
+        of_documents = any(part.secrets is None for part in self.parts)
+        told = {"attribute": "documents have no columns: what stands in them is asked for as secrets"}
+        return told if of_documents else {**told, "membership": "no documents were named: members and nonmembers"}
 
     def _named(self, checks: dict[str, dict[str, Check]]) -> dict[str, Check]:
         """All checks in one: those of secrets beside documents carry the name of their part."""

@@ -162,7 +162,12 @@ def _parts(
         parts = [replace(p, attacks=tuple(a for a in p.attacks if a.fits(p.split.members, effort))) for p in parts]
     kept = tuple(part for part in parts if part.attacks)
     if not kept:
-        raise ConfigError(f"the patterns leave no attack on {' or '.join(part.name for part in parts)}")
+        names = " or ".join(part.name for part in parts)
+        if effort is None:
+            raise ConfigError(f"the patterns leave no attack on {names}")
+        raise ConfigError(
+            f"no attack on {names} fits such a model: masked models are asked about secrets, as canaries are"
+        )
     return kept
 
 

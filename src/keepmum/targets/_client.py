@@ -66,7 +66,8 @@ class Endpoint:
             )
         if parts.scheme == "http" and not self.local and not self.allow_http:
             raise ConfigError(
-                f"expected https, since http would send texts and key to {host} in clear: use https, or allow_http"
+                f"expected https, since http would send texts and key to {host} in clear: use https, or allow_http in "
+                "Python"
             )
         if self.key_env and not VARIABLE.fullmatch(self.key_env):
             raise ConfigError(
