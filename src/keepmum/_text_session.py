@@ -332,8 +332,7 @@ class TextSession:
         path, lines = folder.path / "restricted" / "revealed.jsonl", []
         for part in self.parts:
             lines += [json.dumps(entry, ensure_ascii=False) for entry in revealed(part.split, self.ledger)]
-        write_whole(path, "".join(f"{line}\n" for line in lines))
-        path.chmod(0o600)
+        write_whole(path, "".join(f"{line}\n" for line in lines), mode=0o600)
 
     def _write_worklist(self, report: Report, folder: RunFolder | None) -> None:
         if folder is not None:
@@ -347,8 +346,7 @@ def _mask_key(folder: RunFolder) -> bytes:
 
     path = folder.path / "restricted" / "mask.key"
     if not path.exists():
-        write_whole(path, secrets.token_bytes(32))
-        path.chmod(0o600)
+        write_whole(path, secrets.token_bytes(32), mode=0o600)
     return path.read_bytes()
 
 

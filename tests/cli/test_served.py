@@ -135,3 +135,35 @@ def test_one_clear_line(audit, server: Server, more: tuple[str, ...], message: s
     assert message in err
     assert "internal error" not in err
     assert not server.asked
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--repeats", "5"),
+        ("--shadows", "8"),
+        ("--factory", "a:b"),
+        ("--allow-pickle",),
+        ("--known", "age"),
+        ("--image-classes", "3"),
+        ("--label", "y"),
+    ],
+)
+def test_options_that_mean_nothing_here_are_not_lost_silently(audit, server: Server, more: tuple[str, ...]) -> None:
+    code, _, err = audit(*more)
+    assert code == 2
+    assert more[0] in err
+    assert not server.asked
+
+
+def test_what_came_out_is_said_to_stand_somewhere_and_is_not_shown(audit, tmp_path: Path) -> None:
+    from keepmum.canaries import load_registry
+
+    code, out, err = audit(GREEDY, "--reveal", "--out", "run")
+    assert code == 0, err
+    assert "for your eyes alone: run/restricted/revealed.jsonl" in out + err
+    path = tmp_path / "run" / "restricted" / "revealed.jsonl"
+    assert path.stat().st_mode & 0o777 == 0o600
+    came_out = [s.text for s in load_registry("r.json").planted if s.secret in path.read_text()]
+    assert came_out
+    assert not any(text in out + err for text in came_out)

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from keepmum.texts import Secrets
 
 READING = "reading the model and the documents"
+UNUSED = {
+    "target": ("allow_pickle", "classes", "factory", "gives"),
+    "audit": ("repeats", "delta", "shadows", "shadow_store", "engine", "address", "include_restricted"),
+    "attribute": ("known", "tolerance"),
+    "images": ("persons", "shape", "pixels", "prior", "components", "classes", "queries"),
+}
+"""Settings, by section, that an audit of a language model has no use for."""
 ONLY_TABLES = ("label", "slices")
 
 
@@ -54,6 +61,9 @@ def audit_texts(settings: Settings, terminal: Terminal) -> int:
         worklist = out / "restricted" / f"worklist-{name}.csv"
         if worklist.is_file():
             terminal.show(f"Worklist of {name}, masked: {worklist}", whole=True)
+    revealed = out / "restricted" / "revealed.jsonl"
+    if settings.text.reveal and revealed.is_file():
+        terminal.show(f"What came out, in full, for your eyes alone: {revealed}", whole=True)
     code = tell(report, out, terminal)
     if settings.text.url is not None and not is_whole(report):
         terminal.say("Answers are missing. The same command asks for those alone, also with a limit that was raised.")
@@ -114,6 +124,17 @@ def _refuse_others(settings: Settings) -> None:
     odd += [name for name in ("hidden",) if getattr(settings.attribute, name)]
     if odd:
         raise ConfigError(f"--{odd[0].removesuffix('s')} is about records with columns; language models read documents")
+    for section, names in UNUSED.items():
+        given = getattr(settings, section)
+        for name in names:
+            if getattr(given, name) != type(given).model_fields[name].default:
+                raise ConfigError(f"{_flag(section, name)} means nothing for a language model: leave it out")
+
+
+def _flag(section: str, name: str) -> str:
+    """A setting as the command line calls it."""
+    searched = section == "images" and name in ("prior", "components", "classes", "queries")
+    return f"--{'image-' * searched}{name.replace('_', '-')}"
 
 
 def _model(settings: Settings, request: str, out: Path) -> Any:
