@@ -16,7 +16,7 @@ from keepmum import audit_text
 from keepmum.attacks.extraction import ExtractionAttack, Greedy
 from keepmum.attacks.extraction._base import Seen
 from keepmum.attacks.membership import TextLoss, TextReference
-from keepmum.errors import ConfigError, DataError
+from keepmum.errors import BudgetError, ConfigError, DataError
 from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
 from keepmum.targets.text import Scored, TextTarget
 from keepmum.texts import Secrets
@@ -214,7 +214,7 @@ def test_no_more_is_asked_than_may_be(most, secrets):
     assert target.queries == report.target["queries"] <= most
     skipped = [finding for finding in report.findings if finding.outcome is Outcome.SKIPPED]
     assert skipped
-    assert all("raise max_queries" in finding.reason for finding in skipped)
+    assert all("of max_queries are left: raise it" in finding.reason for finding in skipped)
     assert (report["extraction/greedy"].outcome is Outcome.LEAK) == (most > 300)
     before = target.queries
     audit_text(target, secrets=secrets, attacks=["extraction/sampled"], effort="quick")
@@ -222,7 +222,7 @@ def test_no_more_is_asked_than_may_be(most, secrets):
 
 
 def test_too_little_for_the_handshake_is_one_line(model, secrets):
-    with pytest.raises(ConfigError, match="max_queries=20 is too little for the handshake"):
+    with pytest.raises(BudgetError, match="of max_queries are left"):
         audit_text(model, secrets=secrets, max_queries=20)
     assert model.generate(["x"], 1), "others are not limited by that"
 
@@ -254,3 +254,39 @@ def test_the_base_of_an_adapter_is_the_reference_unless_another_is_named():
     named = audit_text(target, members, others, reference=target.base, attacks=attacks)["membership/text-reference"]
     assert known.outcome is Outcome.LEAK
     assert known.metrics == named.metrics
+
+
+def test_no_more_is_asked_than_was_allowed(model, secrets, tmp_path):
+    asked = ["extraction/greedy", "extraction/sampled"]
+    whole = audit_text(model, secrets=secrets, attacks=["extraction/greedy"])
+    before = model.queries
+    allowed = whole.target["queries"] + 5
+    report = audit_text(model, secrets=secrets, attacks=asked, max_queries=allowed, out=tmp_path)
+    assert model.queries - before == report.target["queries"] <= allowed
+    assert report["extraction/greedy"].outcome is Outcome.LEAK
+    assert report["extraction/sampled"].outcome is Outcome.SKIPPED
+    assert "5 of max_queries are left" in report["extraction/sampled"].reason
+    again = audit_text(model, secrets=secrets, attacks=asked, max_queries=allowed, out=tmp_path)
+    assert again["extraction/sampled"].outcome is Outcome.SKIPPED, "what was asked before counts"
+    with pytest.raises(BudgetError, match="max_queries"):
+        audit_text(model, secrets=secrets, attacks=asked, max_queries=3)
+    assert audit_text(model, secrets=secrets, attacks=asked)["extraction/sampled"].outcome is Outcome.LEAK
+
+
+def test_texts_that_break_off_within_a_character_are_one_line(model):
+    members, others = sides()
+    with pytest.raises(DataError, match="a lone surrogate"):
+        audit_text(model, [members[0], "\ud83d and more", *members[2:]], others)
+
+
+def test_a_masked_model_is_not_asked_about_documents_and_says_so():
+    members, others = sides()
+    with pytest.raises(ConfigError, match="no attack on documents fits such a model: masked models are asked about se"):
+        audit_text(text_zoo.fills_ignorant(), members, others)
+
+
+def test_coverage_does_not_tell_to_name_columns_of_documents(model, secrets):
+    report = audit_text(model, secrets=secrets, attacks=["extraction/greedy"])
+    assert "columns" in report.coverage["attribute"].reason
+    assert "documents" in report.coverage["membership"].reason
+    assert "--hidden" not in report.to_json() + report.to_html()

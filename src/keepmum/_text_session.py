@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -29,7 +30,7 @@ from keepmum.report._words import MEASURED
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets._remembered_text import remembered_text
-from keepmum.targets.text import TextTarget, allow
+from keepmum.targets.text import FillTarget, TextTarget, at_most
 from keepmum.texts import Secrets, are_documents, documents, repeats, secrets_of
 
 Progress = Callable[[int, int, str], None]
@@ -116,14 +117,18 @@ class TextSession:
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of all that decides the findings; the model itself is known by what it said at the door."""
+        """Fingerprint of all that decides the findings; the model itself is known by what it said at the door.
+
+        How much may be asked is no part of it: who raises it goes on where it ended.
+        """
         seen = hashlib.sha256()
         people = [digest(side) for part in self.parts for side in part.everyone]
         kinds = [(s.spaces, s.alphabets, s.paired) for part in self.parts if (s := part.secrets)]
         names = [repr(attack) for part in self.parts for attack in part.attacks]
         said = [check.explanation for check in self.handshake.values()]
         model = [self.source.get("fingerprint", ""), said, self.voices]
-        for block in (_version.__version__, self.settings, names, people, kinds, model):
+        settings = replace(self.settings, max_queries=None)
+        for block in (_version.__version__, settings, names, people, kinds, model):
             seen.update(json.dumps(block, sort_keys=True, default=str).encode())
         return seen.hexdigest()
 
@@ -204,6 +209,12 @@ class TextSession:
         later = len(names) - names.index(attack.name)
         return max(0, self.settings.max_queries - self._asked) // later
 
+    def _limited(self) -> AbstractContextManager[None]:
+        """Let the model be asked no more than is left, what an earlier run asked included."""
+        origin, most = self.origin or self.target, self.settings.max_queries
+        assert isinstance(origin, (TextTarget, FillTarget))
+        return at_most(origin, None if most is None else max(0, most - self._asked))
+
     def _play(self, part: Part, attack: Attack[Any], ctx: Context, elapsed: float) -> Finding:
         limit = self.settings.seconds
         if limit is not None and elapsed > limit:
@@ -211,10 +222,9 @@ class TextSession:
         reason = self._inapplicable(attack) or attack.unsuited(part.split.members)
         if reason is not None:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, reason)
-        if self.settings.max_queries is not None:
-            allow(self.origin or self.target, max(0, self.settings.max_queries - self._asked))
         try:
-            return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
+            with self._limited():
+                return attack.run(self._of(part), part.split, ctx.lend(attack.name, self._queries_left(attack)))
         except (NotApplicableError, MissingExtraError) as err:
             return _unplayed(attack, Outcome.NOT_APPLICABLE, str(err))
         except BudgetError as err:
@@ -256,7 +266,7 @@ class TextSession:
             verdict=_words.verdict(findings, named),
             findings=tuple(findings),
             instrument=named,
-            coverage=_words.coverage(findings),
+            coverage=_words.coverage(findings, self._unplayed()),
             target={
                 "kind": type(self.origin or self.target).__name__,
                 "access": self.target.access,
@@ -270,6 +280,12 @@ class TextSession:
             reproducibility=self._reproducibility(),
             keepmum_version=_version.__version__,
         )
+
+    def _unplayed(self) -> dict[str, str]:
+        """Why a family was not played, where it is not that nobody asked for it."""
+        of_documents = any(part.secrets is None for part in self.parts)
+        told = {"attribute": "documents have no columns: what stands in them is asked for as secrets"}
+        return told if of_documents else {**told, "membership": "no documents were named: members and nonmembers"}
 
     def _named(self, checks: dict[str, dict[str, Check]]) -> dict[str, Check]:
         """All checks in one: those of secrets beside documents carry the name of their part."""
@@ -327,8 +343,7 @@ class TextSession:
         path, lines = folder.path / "restricted" / "revealed.jsonl", []
         for part in self.parts:
             lines += [json.dumps(entry, ensure_ascii=False) for entry in revealed(part.split, self.ledger)]
-        write_whole(path, "".join(f"{line}\n" for line in lines))
-        path.chmod(0o600)
+        write_whole(path, "".join(f"{line}\n" for line in lines), mode=0o600)
 
     def _write_worklist(self, report: Report, folder: RunFolder | None) -> None:
         if folder is not None:
@@ -342,8 +357,7 @@ def _mask_key(folder: RunFolder) -> bytes:
 
     path = folder.path / "restricted" / "mask.key"
     if not path.exists():
-        write_whole(path, secrets.token_bytes(32))
-        path.chmod(0o600)
+        write_whole(path, secrets.token_bytes(32), mode=0o600)
     return path.read_bytes()
 
 

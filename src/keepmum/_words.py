@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from keepmum._settle import doubts, overall
 from keepmum.attacks import attack_classes
@@ -33,8 +34,12 @@ STATUS = {
 }
 
 
-def coverage(findings: Sequence[Finding]) -> dict[str, Coverage]:
-    """What became of each family of attacks."""
+UNPLAYED: Mapping[str, str] = MappingProxyType({"attribute": NOT_NAMED, "extraction": NO_LANGUAGE_MODEL})
+"""Why a family was not played at all, where more can be said than that nobody asked for it."""
+
+
+def coverage(findings: Sequence[Finding], unplayed: Mapping[str, str] = UNPLAYED) -> dict[str, Coverage]:
+    """What became of each family of attacks; ``unplayed`` tells why of families without a finding."""
     known = {cls.id.split("/", 1)[0] for cls in attack_classes()}
     result = {}
     for family in FAMILIES:
@@ -44,10 +49,8 @@ def coverage(findings: Sequence[Finding]) -> dict[str, Coverage]:
         reason = "" if status == "executed" else next((p.reason for p in played), "not asked for")
         if family not in known and not played:
             status, reason = "not_implemented", "not part of this version"
-        if family == "attribute" and not played:
-            reason = NOT_NAMED
-        if family == "extraction" and not played:
-            reason = NO_LANGUAGE_MODEL
+        elif not played:
+            reason = unplayed.get(family, reason)
         result[family] = Coverage(family, status, reason, played)
     return result
 

@@ -13,7 +13,7 @@ from keepmum.attacks import Attack, choose
 from keepmum.attacks.extraction import ExtractionAttack
 from keepmum.choices import Effort
 from keepmum.data import Records, Split
-from keepmum.errors import BudgetError, ConfigError
+from keepmum.errors import ConfigError
 from keepmum.findings import Check
 from keepmum.overlap import remove_overlap
 from keepmum.report import Report
@@ -21,7 +21,7 @@ from keepmum.report._save import save
 from keepmum.runs import RunFolder
 from keepmum.targets import Target
 from keepmum.targets.handshake import PROBES, believed, handshake
-from keepmum.targets.text import FillTarget, TextTarget, allow
+from keepmum.targets.text import FillTarget, TextTarget, at_most
 from keepmum.targets.text_function import as_text_target
 from keepmum.texts import Secrets, documents
 
@@ -65,8 +65,8 @@ def audit_text(
       seed: The same seed gives the same report.
       effort: "quick", "standard" or "thorough".
       prior: Declared share of members among the documents that an attacker asks about.
-      max_queries: Most texts that the model may be asked about, those of the handshake among them; an attack for which
-        too few are left is skipped. What a reference is asked does not count.
+      max_queries: Most texts that the model may be asked about, the handshake included. An attack that would go beyond
+        it is skipped; a reference is not counted.
       seconds: No further attack is begun after this time.
       out: Run folder. What is finished is kept there, and the same call goes on where it stopped.
       reveal: Write what came out, in full, into a file of the closed folder that only its owner can read; needs
@@ -81,6 +81,7 @@ def audit_text(
       DataError: Documents or secrets cannot be used.
       TargetError: The model cannot be asked.
       ConfigError: A setting cannot be used, or neither documents nor secrets were given.
+      BudgetError: Not even the handshake can be paid from ``max_queries``.
     """
     if reveal and out is None:
         raise ConfigError("reveal writes what came out into the closed folder: give a run folder with out")
@@ -90,33 +91,24 @@ def audit_text(
     parts = _parts(split, overlap, secrets, _chosen(attacks, settings, target), None if attacks else settings.effort)
     progress = progress or (lambda done, total, what: None)
     progress(0, 0, "getting ready")
-    before = target.queries
-    allow(target, max_queries)
-    try:
+    assert isinstance(target, (TextTarget, FillTarget))
+    with at_most(target, max_queries):
+        before = target.queries
         heard, checks, voice = _heard(target, parts, seed)
-    except BudgetError as err:
-        raise ConfigError(
-            f"max_queries={max_queries:,} is too little for the handshake, some 200 queries: {err}"
-        ) from err
-    finally:
-        allow(target, None)
-    base = getattr(target, "base", None) if reference is None else as_text_target(reference)
-    other, _, its = (None, None, "") if base is None else _heard(base, parts, seed)
-    session = TextSession(
-        heard, parts, settings, dict(source or {}), other, checks, sizes, (voice, its), origin=target, before=before
-    )
-    folder = None if out is None else RunFolder(Path(out), session.key)
-    if folder is not None:
-        folder.open(session.manifest())
-    try:
+        base = getattr(target, "base", None) if reference is None else as_text_target(reference)
+        other, _, its = (None, None, "") if base is None else _heard(base, parts, seed)
+        session = TextSession(
+            heard, parts, settings, dict(source or {}), other, checks, sizes, (voice, its), origin=target, before=before
+        )
+        folder = None if out is None else RunFolder(Path(out), session.key)
+        if folder is not None:
+            folder.open(session.manifest())
         report = session.run(folder, progress)
-    finally:
-        allow(target, None)
-    if folder is not None:
-        save(report, folder.path)
-        if reveal:
-            session.reveal(folder)
-    return report
+        if folder is not None:
+            save(report, folder.path)
+            if reveal:
+                session.reveal(folder)
+        return report
 
 
 def _documents(members: Any, nonmembers: Any, population: Any) -> tuple[Split | None, dict[str, int], Any]:
@@ -170,7 +162,12 @@ def _parts(
         parts = [replace(p, attacks=tuple(a for a in p.attacks if a.fits(p.split.members, effort))) for p in parts]
     kept = tuple(part for part in parts if part.attacks)
     if not kept:
-        raise ConfigError(f"the patterns leave no attack on {' or '.join(part.name for part in parts)}")
+        names = " or ".join(part.name for part in parts)
+        if effort is None:
+            raise ConfigError(f"the patterns leave no attack on {names}")
+        raise ConfigError(
+            f"no attack on {names} fits such a model: masked models are asked about secrets, as canaries are"
+        )
     return kept
 
 

@@ -114,7 +114,7 @@ def documents(texts: Iterable[Any]) -> Records:
     """Texts as records: one document a row, without labels.
 
     Raises:
-      DataError: No texts, or something else than text among them.
+      DataError: No texts, something else than text among them, or text that breaks off within a character.
     """
     if isinstance(texts, (str, bytes)):
         raise DataError("expected a list of documents, got one text: give one text a document, in a list")
@@ -122,9 +122,23 @@ def documents(texts: Iterable[Any]) -> Records:
     if not rows or not all(isinstance(row, str) for row in rows):
         odd = next((type(row).__name__ for row in rows if not isinstance(row, str)), "nothing")
         raise DataError(f"expected documents as texts, got {odd}: give one text a document")
+    broken = next((place for place, row in enumerate(rows, 1) if not _whole(row)), None)
+    if broken is not None:
+        raise DataError(
+            f"expected documents of whole characters, got half of one (a lone surrogate) in text {broken:,}"
+        )
     X = np.empty(len(rows), dtype=object)
     X[:] = rows
     return Records(X, np.zeros(len(rows), dtype=np.intp))
+
+
+def _whole(text: str) -> bool:
+    """Whether a text can be written: JSON can hold halves of characters, which no tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def without_labels(split: Split) -> bool:

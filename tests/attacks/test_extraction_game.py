@@ -11,10 +11,19 @@ from scipy.stats import fisher_exact
 
 import text_zoo
 from keepmum.attacks import Context
-from keepmum.attacks.extraction import Exposure, ExtractionAttack, Greedy, NPDiscoverable, PIIInference, Sampled
+from keepmum.attacks.extraction import (
+    Exposure,
+    ExtractionAttack,
+    Greedy,
+    NPDiscoverable,
+    PIIInference,
+    Sampled,
+    _measure,
+)
 from keepmum.attacks.extraction._base import Seen
-from keepmum.attacks.extraction._measure import fisher_p_value
+from keepmum.attacks.extraction._measure import fisher_p_value, guessed_p_value, judge
 from keepmum.attacks.extraction._shared import fitting
+from keepmum.canaries import make
 from keepmum.errors import DataError
 from keepmum.findings import EXTRACTABLE, NO_EVIDENCE, Outcome
 from keepmum.targets.text import GREEDY, TokenScoreTarget
@@ -106,3 +115,49 @@ def test_of_a_context_too_long_to_read_its_end_is_given():
     assert short.prefix.endswith(secrets.planted[0].prefix)
     assert CONTEXT // 2 < len(target.encode(short.text)) <= CONTEXT
     assert fitting(target, secrets.planted[0]) is secrets.planted[0]
+
+
+def written(scores: np.ndarray, out: np.ndarray, *, verbatim: bool = True) -> Seen:
+    return Seen(scores, out, verbatim=verbatim)
+
+
+def test_a_single_key_that_came_out_word_for_word_is_no_chance():
+    canaries = make(("pin", "key"), (1,), 12, 0).secrets
+    secrets = (*canaries.planted, *canaries.twins)
+    planted = np.arange(len(secrets)) < len(canaries.planted)
+    keys = np.array([secret.kind == "key" for secret in secrets])
+    ctx, flat = Context(secrets=canaries), np.zeros(len(secrets))
+
+    def judged(out, *, verbatim=True, ctx=ctx):
+        return judge(Plain(), secrets, planted, written(flat, out, verbatim=verbatim), ctx, 0)
+
+    one = np.zeros(len(secrets), dtype=bool)
+    one[np.flatnonzero(planted & keys)[0]] = True
+    found = judged(one)
+    assert (found.outcome, found.verdict) == (Outcome.LEAK, EXTRACTABLE)
+    assert found.p_value < 1e-9
+    pin = np.zeros(len(secrets), dtype=bool)
+    pin[np.flatnonzero(planted & ~keys)[0]] = True
+    assert judged(pin).outcome is Outcome.NO_LEAK_FOUND, "a PIN is guessed now and then"
+    assert judged(one, verbatim=False).outcome is Outcome.NO_LEAK_FOUND, "the first of some decoys by chance"
+    assert judged(one, ctx=Context()).outcome is Outcome.NO_LEAK_FOUND, "nothing tells how many keys there could be"
+    twin = np.zeros(len(secrets), dtype=bool)
+    twin[np.flatnonzero(~planted & keys)[0]] = True
+    assert judged(twin).outcome is Outcome.NO_LEAK_FOUND
+
+
+def test_the_look_at_guesses_holds_its_level(monkeypatch):
+    monkeypatch.setattr(_measure, "TELLING", 50)
+    monkeypatch.setattr(_measure, "GUESSES", 3)
+    canaries = replace(make(("key",), (1,), 12, 0).secrets, spaces={"key": 60.0})
+    secrets = (*canaries.planted, *canaries.twins)
+    planted = np.arange(24) < 12
+    rng = np.random.default_rng(1)
+    values = []
+    for _ in range(20_000):
+        out = rng.random(24) < 3 / 60  # three different guesses among sixty
+        seen = written(np.zeros(24), out)
+        values.append(guessed_p_value(secrets, planted, seen, Context(secrets=canaries)))
+    for level in (0.3, 0.05, 0.01, 0.001):
+        assert np.mean(np.array(values) <= level) <= level + 3 * np.sqrt(level / len(values))
+    assert np.mean(np.array(values) <= 0.3) > 0.05

@@ -53,7 +53,7 @@ def test_a_seed_is_drawn_unless_said(keepmum, tmp_path: Path) -> None:
         (["canary", "mke"], "Choose from"),
         (["canary", "make"], "expected --out FILE, for the registry"),
         (["canary", "make", "-o", "r.json"], "r.json is there already"),
-        (["canary", "make", "-o", "no/q.json"], "no/q.json"),
+        (["canary", "make", "-o", "no/q.json"], "no/q.json: expected a folder to write into, no is none"),
         (["canary", "make", "-o", "q.json", "--kind", "pim"], "expected kinds of canaries among pin"),
         (["canary", "make", "-o", "q.json", "--repeats", "1,x"], "--repeats: expected whole numbers"),
         (["canary", "make", "-o", "q.json", "--repeats", "0"], "repeats of at least 1"),

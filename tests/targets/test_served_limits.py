@@ -95,6 +95,26 @@ def test_retries_end() -> None:
         assert not server.asked
 
 
+def test_a_server_that_fails_now_and_then_is_asked_again_and_one_that_always_fails_is_not() -> None:
+    clock = Wound()
+    with serving(KNOWS) as server:
+        target = connect(client_of(server, clock))
+        server.busy = [{"status": "500"}] * 2
+        assert len(target.generate(["The"], 3)) == 1
+        assert len(clock.waits) == 2
+        server.busy = [{"status": "500"}] * 9
+        with pytest.raises(TargetError, match="got status 500"):
+            target.generate(["The"], 3)
+        assert len(clock.waits) == 4
+
+
+def test_what_may_be_refused_is_not_asked_again_after_a_failure() -> None:
+    clock = Wound()
+    with serving(KNOWS, busy=[{"status": "500"}]) as server:
+        assert connect(client_of(server, clock)).access == "text"
+        assert not clock.waits
+
+
 def test_a_wait_beyond_patience_ends_the_run() -> None:
     clock = Wound()
     said = "asks to wait 3600 s, longer than the patience of 600 s"

@@ -101,7 +101,7 @@ def _document(path: Path, number: int, line: str, field: str) -> str:
 
 def _missing(what: str, field: str, names: Sequence[str]) -> str:
     close = difflib.get_close_matches(field, names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ": name it with --field"
+    hint = f"; did you mean {close[0]!r}?" if close else ": name it with --field, or --text-field of keepmum audit"
     return f"has no {what} {field!r} among {', '.join(names[:12]) or 'none'}{' …' if len(names) > 12 else ''}{hint}"
 
 

@@ -83,11 +83,13 @@ class Registry:
         """Write it whole, sealed, readable by its owner alone.
 
         Raises:
-          ConfigError: There is such a file already, and ``anew`` does not allow for that.
+          ConfigError: There is such a file already, and ``anew`` does not allow for that; or no folder to write into.
         """
         file = Path(path)
         if anew and file.exists():
             raise ConfigError(f"{file} is there already: a registry that may be mixed in is not written over")
+        if not file.parent.is_dir():
+            raise ConfigError(f"{file}: expected a folder to write into, {file.parent} is none")
         content = self._content()
         write_whole(file, json.dumps({**content, "seal": seal(content)}, indent=1) + "\n", mode=0o600)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from keepmum.report import Report
 
 ROOT = Path(".keepmum") / "runs"
+ANSWERS, REQUEST = "answers.jsonl", "request"
+"""In the closed folder of a run: what a served model answered, and the fingerprint of what was asked for."""
 
 QUALITIES = ("calm", "plain", "quiet", "steady", "bright", "early", "mild", "fair", "keen", "brisk", "clear", "still")
 BIRDS = ("heron", "wren", "finch", "robin", "plover", "stork", "lark", "swift", "owl", "tern", "curlew", "dipper")
@@ -71,6 +73,24 @@ def unfinished(request: str, root: Path = ROOT) -> Path | None:
         if not run.finished and run.manifest.get("source", {}).get("request") == request:
             return run.path
     return None
+
+
+def unanswered(request: str, root: Path = ROOT) -> Path | None:
+    """The newest run of the same request on a served model where answers are missing, begun as little as it may be."""
+    for told in sorted(root.glob(f"*/restricted/{REQUEST}"), reverse=True):
+        folder = told.parent.parent
+        if told.read_text(encoding="utf-8") != request:
+            continue
+        if not (folder / "report.json").is_file() or not is_whole(read_report(folder)[0]):
+            return folder
+    return None
+
+
+def is_whole(report: Report) -> bool:
+    """Whether everything that was asked for was played."""
+    from keepmum.findings import Outcome
+
+    return not any(finding.outcome in (Outcome.SKIPPED, Outcome.ERROR) for finding in report.findings)
 
 
 def find_report(name: Path | None, root: Path = ROOT) -> Path:

@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter
 
 from keepmum.cli._app import Exit, command
 from keepmum.cli._inputs import READING, Case, configured, cores, read_case
-from keepmum.cli._runs import Run, new_run, unfinished
+from keepmum.cli._runs import ANSWERS, Run, is_whole, new_run, unfinished
 from keepmum.cli._terminal import DEFAULTS, Options, Terminal
 from keepmum.cli._texts import audit_texts, is_about_texts
 from keepmum.errors import ConfigError
@@ -113,8 +113,7 @@ def tell(report: Any, out: Path, terminal: Terminal) -> int:
     terminal.show(f"Report: {out / 'report.html'}", whole=True)
     if terminal.options.json:
         terminal.data(report.to_json())
-    missing = any(finding.outcome in (Outcome.SKIPPED, Outcome.ERROR) for finding in report.findings)
-    return Exit.INCONCLUSIVE if missing or report.outcome is Outcome.INCONCLUSIVE else Exit.DONE
+    return Exit.DONE if is_whole(report) and report.outcome is not Outcome.INCONCLUSIVE else Exit.INCONCLUSIVE
 
 
 def run_folder(request: str, terminal: Terminal) -> Path:
@@ -132,7 +131,10 @@ def interrupted(out: Path, terminal: Terminal) -> int:
 
     manifest = read_manifest(out)
     if manifest is None:
-        terminal.prose.print("keepmum: interrupted before the first attack; nothing was written", markup=False)
+        kept = f"answers are kept in {out}; the same command continues:\n  {command()}"
+        said = kept if (out / "restricted" / ANSWERS).is_file() else "nothing was written"
+        line = f"keepmum: interrupted before the first attack; {said}"
+        terminal.prose.print(line, markup=False, highlight=False, soft_wrap=True)
         return Exit.INTERRUPTED
     saved, planned = Run(out, manifest).saved, len(manifest.get("attacks", ()))
     models = 2 * len(list((out / "restricted" / "shadows").glob("*.npy")))

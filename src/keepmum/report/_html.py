@@ -38,6 +38,9 @@ def render(report: Report, walls: Sequence[Wall] = ()) -> str:
         "recited": recited.rows or recited.missing,
     }
     reasons = {"exposed": f"Not told: {exposure.reason}"} if exposure is not None and exposure.reason else {}
+    attribute = report.coverage.get("attribute")
+    if report.target.get("classes") == 0 and attribute is not None and "--hidden" not in attribute.reason:
+        reasons["hidden"] = f"Not asked: {attribute.reason}."
     return _page(
         "report.html",
         sections=sections(shown, reasons),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import threading
 import weakref
 from collections import Counter
@@ -20,8 +21,11 @@ from keepmum.targets import _replies
 from keepmum.targets._cassette import Answer, Cassette, key_of
 from keepmum.targets._limits import Clock, Meter, Quota, WallClock
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 AGAIN = (429, 502, 503, 504)
 """Statuses after which the same request is sent again."""
+FAILED, TRIES = 500, 2
+"""The status of a server that failed, and how often the request is sent again then: it may fail on it every time."""
 ADDED = 64
 """Tokens that a server may put around a prompt (marks, a chat's frame), beyond one token a byte."""
 
@@ -62,7 +66,13 @@ class Endpoint:
             )
         if parts.scheme == "http" and not self.local and not self.allow_http:
             raise ConfigError(
-                f"expected https, since http would send texts and key to {host} in clear: use https, or allow_http"
+                f"expected https, since http would send texts and key to {host} in clear: use https, or allow_http in "
+                "Python"
+            )
+        if self.key_env and not VARIABLE.fullmatch(self.key_env):
+            raise ConfigError(
+                "expected the name of an environment variable that holds the key, as in OPENAI_API_KEY, got something "
+                "else (not repeated here, since it could be the key)"
             )
         if not self.model:
             raise ConfigError(f"expected the name of a model at {self.url}, got none: give model")
@@ -174,7 +184,7 @@ class Client:
         most = _replies.most(body, ADDED)
         bound, used = self.meter.reserve(most), None
         try:
-            answer = _replies.read(self._send(path, body), path, self.endpoint, self._secret())
+            answer = _replies.read(self._send(path, body, refusable), path, self.endpoint, self._secret())
             if answer.status == 200:
                 # what a server does not tell is taken to be as much as it can be
                 answer = answer if answer.read else replace(answer, read=most[0], written=most[1])
@@ -187,7 +197,7 @@ class Client:
         finally:
             self.meter.settle(bound, used)
 
-    def _send(self, path: str, body: Mapping[str, Any]) -> Any:
+    def _send(self, path: str, body: Mapping[str, Any], refusable: bool) -> Any:
         import httpx
 
         failures = 0
@@ -202,7 +212,7 @@ class Client:
                 wait = self.meter.backoff(failures)
             else:
                 self._reached = True
-                if response.status_code not in AGAIN or failures >= self.quota.retries:
+                if failures >= self._tries(response.status_code, refusable):
                     return response
                 wait = max(_replies.retry_after(response.headers), self.meter.backoff(failures))
                 if wait > self.quota.patience:
@@ -212,6 +222,12 @@ class Client:
                     )
             failures += 1
             self.meter.hold(wait)
+
+    def _tries(self, status: int, refusable: bool) -> int:
+        """How often a request is sent again at most; to one that may be refused a failure is an answer."""
+        if status == FAILED and not refusable:
+            return min(TRIES, self.quota.retries)
+        return self.quota.retries if status in AGAIN else 0
 
     def _http(self) -> Any:
         with self._lock:

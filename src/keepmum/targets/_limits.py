@@ -25,7 +25,7 @@ class Quota:
       price: Price of 1,000 tokens that are read, and of 1,000 tokens that are written.
       concurrency: Requests under way at once.
       timeout: Seconds until a request that is not answered is given up.
-      retries: How often a request is sent again after 429, 502, 503, 504 or a lost connection.
+      retries: How often a request is sent again after 429, 502, 503, 504 or a lost connection; after 500 twice at most.
       patience: Seconds that a server may ask to wait before the run is given up.
 
     Raises:

@@ -62,7 +62,7 @@ class NoisyScores(TokenScoreTarget):
         simulation with exactly the distribution of asking. Where answers are rounded each is drawn by itself, since
         rounded noise is not Gaussian.
         """
-        self._spend(times * len(texts))
+        self._count(times * len(texts))
         truth = self._truth(texts, prefixes)
         if not self.sd or self.memoized:
             return self._told(truth, texts, prefixes)

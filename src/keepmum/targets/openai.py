@@ -6,7 +6,7 @@ by completions or by chat. The target's notes say which. For models that one own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ class _Served:
     client: Client
     protocol: Protocol
     tells_likely: bool
-    queries: int
+    _count: Callable[[int], None]
 
     def likely_next(self, prompts: Sequence[str]) -> list[dict[str, float]]:
         """The likeliest tokens after each prompt, as many as the server tells: token → log-probability in nats.
@@ -105,7 +105,7 @@ class _Served:
         """
         if not self.tells_likely:
             raise TargetError(f"{self.client.endpoint.url} does not tell the likeliest tokens: ask for texts alone")
-        self.queries += len(prompts)
+        self._count(len(prompts))
         bodies = [{**self.protocol.request(p, 1, GREEDY, 0), **self.protocol.tops()} for p in prompts]
         return [likely(a) for a in self.client.ask_all(self.protocol.path, bodies, [0] * len(bodies))]
 

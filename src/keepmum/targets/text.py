@@ -14,7 +14,8 @@ a model says of its own words is only believed after a handshake (`keepmum.targe
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -83,27 +84,39 @@ class Scored:
         return float(self.log_probs.sum())
 
 
-class _Counted:
-    """Counts what it is asked, and refuses what nobody allows to be spent."""
+class _Counted(Target):
+    """Counts what it is asked about, and refuses what it may not be asked any more."""
 
-    queries: int
-    _most: int | None = None
+    _most: int | None = None  # where `queries` ends
 
-    def _spend(self, queries: int) -> None:
-        if self._most is not None and self.queries + queries > self._most:
+    def _count(self, texts: int) -> None:
+        """Count texts before they are asked about.
+
+        Raises:
+          BudgetError: More than are left; nothing was asked then.
+        """
+        if self._most is not None and self.queries + texts > self._most:
+            left = max(0, self._most - self.queries)
             raise BudgetError(
-                f"needs {queries:,} more queries, {max(0, self._most - self.queries):,} may be spent: raise max_queries"
+                f"asks about {texts:,} texts at once, and {left:,} of max_queries are left: raise it, or choose "
+                "attacks that ask less"
             )
-        self.queries += queries
+        self.queries += texts
 
 
-def allow(target: Target, more: int | None) -> None:
-    """Let a language model be asked so many more queries; None for any number. Then it raises `BudgetError`."""
-    if isinstance(target, _Counted):
-        target._most = None if more is None else target.queries + more
+@contextmanager
+def at_most(target: _Counted, queries: int | None) -> Iterator[None]:
+    """Let a target be asked so many more queries, and no more; None for any number."""
+    before = target._most
+    if queries is not None:
+        target._most = target.queries + queries
+    try:
+        yield
+    finally:
+        target._most = before
 
 
-class TextTarget(_Counted, Target):
+class TextTarget(_Counted):
     """Goes on with a text, and tells nothing else."""
 
     access: ClassVar[str] = "text"
@@ -121,7 +134,7 @@ class TextTarget(_Counted, Target):
         """
         if not len(prompts) or samples < 1:
             return [[] for _ in prompts]
-        self._spend(len(prompts) * samples)
+        self._count(len(prompts) * samples)
         made = self._generate(list(prompts), tokens, samples, sampling, seed)
         if len(made) != len(prompts) or any(len(each) != samples for each in made):
             raise TargetError(f"expected {samples} continuations of each of {len(prompts)} prompts, got other numbers")
@@ -166,7 +179,7 @@ class TokenScoreTarget(TextTarget):
             raise TargetError(f"expected one prefix a text, got {len(before)} prefixes and {len(texts)} texts")
         if not len(texts):
             return []
-        self._spend(len(texts))
+        self._count(len(texts))
         answer = self._score(list(texts), before)
         if len(answer) != len(texts):
             raise TargetError(f"expected scores of {len(texts)} texts, got {len(answer)}")
@@ -206,7 +219,7 @@ class LogitTarget(TokenScoreTarget):
         """
         if not len(continuations):
             return np.empty((0, self.size))
-        self._spend(len(continuations))
+        self._count(len(continuations))
         answer = np.asarray(self._next_log_probs(list(prefix), [list(c) for c in continuations]), dtype=np.float64)
         if answer.shape != (len(continuations), self.size):
             raise TargetError(f"expected log-probabilities ({len(continuations)}, {self.size}), got {answer.shape}")
@@ -227,14 +240,14 @@ class GradientTextTarget(LogitTarget):
 
         NaN for a text of which no token is scored: a single one that nothing stands before.
         """
-        self._spend(len(texts))
+        self._count(len(texts))
         return np.asarray(self._gradient_norms(list(texts)), dtype=np.float64) if len(texts) else np.empty(0)
 
     @abstractmethod
     def _gradient_norms(self, texts: list[str]) -> Floats: ...
 
 
-class FillTarget(_Counted, Target):
+class FillTarget(_Counted):
     """A masked model: tells what stands in the place of each mask of a text.
 
     Attributes:
@@ -262,7 +275,7 @@ class FillTarget(_Counted, Target):
         """Log-probabilities at each mask of texts given as tokens, None for a mask: ``(masks, V)`` in nats each."""
         if not len(texts):
             return []
-        self._spend(len(texts))
+        self._count(len(texts))
         answer = [np.asarray(each, dtype=np.float64) for each in self._fill([list(text) for text in texts])]
         wanted = [(sum(token is None for token in text), self.size) for text in texts]
         if [each.shape for each in answer] != wanted:

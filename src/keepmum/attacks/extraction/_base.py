@@ -59,6 +59,8 @@ class Seen:
       climbs: Numbers that grow with the effort.
       chance: ``(n,)`` probability that whoever guesses without the model gets each secret out, where the attack's own
         rules tell; None to take one guess among the secrets of its kind.
+      verbatim: Whether a secret counts as out only where it was written in full, or would be in some hundred samples:
+        whoever guesses without the model gets out one of very many so rarely that a single one tells.
       beside: What another technique gets out of the same secrets, told beside: its name → ``(n,)`` flags.
       remark: One sentence about how the attack went, added to the explanation.
     """
@@ -73,6 +75,7 @@ class Seen:
     shares: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     climbs: tuple[Climb, ...] = ()
     chance: NDArray[np.float64] | None = None
+    verbatim: bool = False
     beside: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     remark: str = ""
 

@@ -66,5 +66,6 @@ class Greedy(ExtractionAttack[TextTarget]):
             extracted=np.array([begins_with(t, s) for t, s in zip(texts, secrets, strict=True)]),
             evidence=tuple(texts),
             fractions={"share_of_text": begun},
+            verbatim=True,
             remark="" if scored else "The model tells no scores: secrets are ranked by how much of them came out.",
         )

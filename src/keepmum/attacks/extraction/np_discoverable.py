@@ -77,6 +77,7 @@ class NPDiscoverable(ExtractionAttack[TokenScoreTarget]):
             scores=np.where(np.isfinite(log_p), log_p, floor - 1e6),
             extracted=within(log_p, np.array(float(self.n))) >= self.p,
             medians={"p_z": np.exp(log_p), "n_half": half, "days_half": half / self.per_day},
+            verbatim=True,
             climbs=(Climb("recovered share", "samples", np.array(EFFORTS), chances, 1.0),),
             beside={} if greedy is None else {"greedy": greedy},
             remark=f"A secret counts as out if {self.n:,} samples hold it with probability {self.p:g}.",

@@ -68,6 +68,7 @@ class Sampled(ExtractionAttack[TextTarget]):
             extracted=np.asarray(hits.any(axis=1)),
             evidence=tuple(_told(texts, hit) for texts, hit in zip(made, hits, strict=True)),
             fractions={"share_of_samples": hits.mean(axis=1)},
+            verbatim=True,
             climbs=(Climb("recovered share", "samples", efforts.astype(np.float64), found, 1.0),),
             beside={"greedy": np.array([begins_with(t, s) for t, s in zip(best, secrets, strict=True)])},
         )
