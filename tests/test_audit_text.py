@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from dataclasses import dataclass
 from typing import ClassVar
@@ -63,7 +64,8 @@ def test_a_model_that_recites_is_found_and_the_report_gives_nothing_away(model, 
         assert not [s for s in secrets.planted if s.text in told]
     work = (out / "restricted" / "worklist-secrets.csv").read_text(encoding="utf-8")
     assert "extraction/greedy" in work
-    assert not [s for s in secrets.planted if s.secret.strip() in work]
+    words = set(re.findall(r"\w+", work))  # hashes may hold any four digits
+    assert not [s for s in secrets.planted if s.secret.strip() in words]
     assert not (out / "restricted" / "revealed.jsonl").exists()
 
 

@@ -84,9 +84,10 @@ class Scored:
         return float(self.log_probs.sum())
 
 
-class _Counted(Target):
+class _Counted:
     """Counts what it is asked about, and refuses what it may not be asked any more."""
 
+    queries: int
     _most: int | None = None  # where `queries` ends
 
     def _count(self, texts: int) -> None:
@@ -116,7 +117,7 @@ def at_most(target: _Counted, queries: int | None) -> Iterator[None]:
         target._most = before
 
 
-class TextTarget(_Counted):
+class TextTarget(_Counted, Target):
     """Goes on with a text, and tells nothing else."""
 
     access: ClassVar[str] = "text"
@@ -247,7 +248,7 @@ class GradientTextTarget(LogitTarget):
     def _gradient_norms(self, texts: list[str]) -> Floats: ...
 
 
-class FillTarget(_Counted):
+class FillTarget(_Counted, Target):
     """A masked model: tells what stands in the place of each mask of a text.
 
     Attributes:
